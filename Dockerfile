@@ -1,0 +1,47 @@
+# One image for both targets. Its own command serves on Fargate; template.yaml starts the Lambda
+# runtime client instead (ImageConfig). It builds with the classic builder, which `sam build` uses,
+# and with BuildKit: so no `RUN --mount`, no here-document, no `COPY --chmod`.
+
+# The one place that names the Python version. For a build that never changes underneath, pass a
+# digest: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:...
+ARG PYTHON_IMAGE=python:3.13-slim
+
+
+FROM ${PYTHON_IMAGE} AS dependencies
+COPY requirements.txt .
+# Into a directory of their own, next to which the code is laid: no virtual environment to activate.
+# Only what the lock names by hash, and only wheels: nothing is compiled, so no compiler is needed.
+RUN python -m pip install --no-cache-dir --no-compile --disable-pip-version-check \
+      --root-user-action ignore --require-hashes --only-binary :all: \
+      --target /app --requirement requirements.txt
+# Bytecode that is trusted as it is: nothing to compare at a cold start, and no file time that an
+# image store may change can make it stale.
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
+
+
+FROM ${PYTHON_IMAGE} AS code
+COPY src/portable_api /app/portable_api
+# Lambda runs the image under a user of its own: whatever the modes in the checkout, all may read.
+RUN chmod -R u=rwX,go=rX /app \
+ && python -m compileall -q --invalidation-mode unchecked-hash /app
+
+
+FROM ${PYTHON_IMAGE}
+RUN groupadd --gid 10001 app \
+ && useradd --uid 10001 --gid app --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app
+# `python -m` finds dependencies and code in the working directory.
+WORKDIR /app
+# Rarely changes, so a deployment reuses this layer; owned by root, so the app cannot alter it.
+COPY --from=dependencies /app /app
+# Log lines leave at once, also those that the app prints.
+ENV PYTHONUNBUFFERED=1
+EXPOSE 8080
+# A number, so that a platform can see that it is not root without reading /etc/passwd.
+USER 10001:10001
+# `sam local` builds an image on top of this one and adds the Lambda emulator as the image's user,
+# which only root may do. Images that are not built on top of this one are not affected.
+ONBUILD USER root
+# No shell in between: the server itself gets SIGTERM.
+CMD ["/usr/local/bin/python", "-m", "portable_api.server"]
+# The only layer that a code change makes anew.
+COPY --from=code /app/portable_api /app/portable_api

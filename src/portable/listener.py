@@ -1,0 +1,307 @@
+"""The stand-in for one HTTP listener of an Application Load Balancer, on this machine.
+
+It forwards each request to one of two target groups, chosen by weight. As on the real one,
+nothing is retried and no target group takes over the share of another:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Protocol
+
+import h11
+
+from portable.forwarding import check, forwarded
+from portable.http1 import READ_SIZE, Channel, without_connection_headers
+from portable.messages import LoadBalancerError, Request, Response, header_values, whole_body
+
+
+class TargetGroup(Protocol):
+    """What the listener forwards to."""
+
+    name: str
+    weight: int
+
+    async def send(self, request: Request) -> Response:
+        """Return a target's response; raise `LoadBalancerError` where there is none."""
+
+    async def aclose(self) -> None:
+        """End every target."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """One line of the access log."""
+
+    client: str
+    method: str
+    path: str
+    status: int
+    group: str  # name of the target group, "-" where the listener answered
+    target: str
+    seconds: float
+    reason: str
+
+
+class Listener:
+    """Listens on 127.0.0.1 and forwards by weight.
+
+    `idle_timeout` in seconds; `log` is called once per request; `choose` and `randbits` are
+    the sources of randomness.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[TargetGroup],
+        idle_timeout: float,
+        drop_invalid_headers: bool,
+        log: Callable[[Access], None],
+        source: random.Random | None = None,
+    ) -> None:
+        self.groups = groups
+        self.idle_timeout = idle_timeout
+        self.drop_invalid_headers = drop_invalid_headers
+        self.log = log
+        self.random = source or random.Random()  # noqa: S311 - a share of traffic, not a secret
+        self.port = 0
+        self.connections: set[asyncio.Task[None]] = set()
+        self.busy: set[asyncio.Task[None]] = set()
+        self.server: asyncio.Server | None = None
+
+    async def start(self, port: int) -> None:
+        """Listen on 127.0.0.1:`port` (0: any); raise `OSError` if it is taken."""
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_server(self._protocol, "127.0.0.1", port, backlog=1024)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def aclose(self, grace: float) -> None:
+        """Stop listening, let requests in flight end for `grace` seconds, close the rest."""
+        if self.server is None:
+            return
+        self.server.close()
+        for connection in self.connections - self.busy:
+            connection.cancel()
+        if self.busy:
+            await asyncio.wait(self.busy, timeout=grace)
+        for connection in self.connections:
+            connection.cancel()
+        await asyncio.gather(*self.connections, return_exceptions=True)
+
+    def choose(self) -> TargetGroup:
+        """Return a target group, each as often as its weight says."""
+        return self.random.choices(self.groups, [group.weight for group in self.groups])[0]
+
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return _ClientProtocol(asyncio.StreamReader(limit=READ_SIZE), self._serve)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.connections.add(task)
+        writer.transport.get_protocol().on_end = task.cancel  # type: ignore[attr-defined]
+        channel = Channel(h11.SERVER, reader, writer)
+        try:
+            while await self._serve_request(channel, task):
+                self.busy.discard(task)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the client is gone, or this listener is closing
+        finally:
+            self.busy.discard(task)
+            self.connections.discard(task)
+            channel.close()
+
+    async def _serve_request(self, channel: Channel, task: asyncio.Task[None]) -> bool:
+        """Serve one request; return whether the connection can be used for another."""
+        client = channel.writer.get_extra_info("peername")[:2]
+        request = Request(b"-", b"-", [], client)
+        group, status, target, reason = "-", 460, "-", "the client closed the connection"
+        started = time.perf_counter()
+        try:
+            try:
+                request = await self._receive(channel, request)
+                self.busy.add(task)
+                started = time.perf_counter()
+                check(request)
+                chosen = self.choose()
+                group = chosen.name
+                response = await chosen.send(
+                    forwarded(request, self.port, self.drop_invalid_headers, self._trace_id)
+                )
+            except LoadBalancerError as error:
+                response = error_page(error)
+            target = response.target
+            await self._respond(channel, request, response)
+            status, reason = response.status, response.reason
+        except _NoRequest:
+            return False
+        except (h11.RemoteProtocolError, TimeoutError) as error:
+            status, reason = 502, f"the target ended in the middle of the response: {error}"
+            return False
+        finally:
+            if request.method != b"-" or reason != "the client closed the connection":
+                self.log(
+                    Access(
+                        client[0],
+                        request.method.decode("ascii", "replace"),
+                        request.target.decode("latin-1"),
+                        status,
+                        group,
+                        target,
+                        time.perf_counter() - started,
+                        reason,
+                    )
+                )
+        return channel.next_cycle()
+
+    async def _receive(self, channel: Channel, unknown: Request) -> Request:
+        try:
+            event = await channel.receive(self.idle_timeout)
+        except TimeoutError:
+            if channel.h11.trailing_data[0]:
+                raise LoadBalancerError(408, "the client sent no data") from None
+            raise _NoRequest from None
+        except h11.RemoteProtocolError as error:
+            raise LoadBalancerError(_client_error(error), str(error)) from None
+        if not isinstance(event, h11.Request):
+            raise _NoRequest
+        if channel.h11.they_are_waiting_for_100_continue:
+            await channel.send(h11.InformationalResponse(status_code=100, headers=[]))
+        headers = event.headers.raw_items()
+        return Request(
+            event.method,
+            event.target,
+            headers,
+            unknown.client,
+            event.http_version,
+            _client_body(channel, self.idle_timeout),
+            has_body=bool(
+                header_values(headers, b"transfer-encoding")
+                or header_values(headers, b"content-length") not in ([], [b"0"])
+            ),
+        )
+
+    async def _respond(self, channel: Channel, request: Request, response: Response) -> None:
+        body = response.body
+        try:
+            if channel.h11.our_state is h11.ERROR or channel.h11.their_state is h11.ERROR:
+                await _respond_to_malformed(channel, response)
+                return
+            if response.tunnel is not None:
+                await _tunnel(channel, response, response.tunnel)
+                return
+            if not request.has_body and channel.h11.their_state is h11.SEND_BODY:
+                await channel.receive(self.idle_timeout)  # the end of a request without a body
+            head = h11.Response(
+                status_code=response.status,
+                headers=without_connection_headers(response.headers),
+                reason=_reason(response.status),
+            )
+            channel.writer.write(channel.h11.send(head) or b"")
+            async for chunk in body:
+                if request.method != b"HEAD":
+                    await channel.send(h11.Data(data=chunk))
+            await channel.send(h11.EndOfMessage())
+        finally:
+            await body.aclose()  # type: ignore[attr-defined]
+
+    def _trace_id(self, seconds: float) -> str:
+        return f"1-{int(seconds):08x}-{self.random.getrandbits(96):024x}"
+
+
+async def _client_body(channel: Channel, timeout: float) -> AsyncIterator[bytes]:
+    """Yield the request's body; raise `LoadBalancerError` where the client fails to send it."""
+    try:
+        async for chunk in channel.body(timeout):
+            yield chunk
+    except TimeoutError:
+        raise LoadBalancerError(408, "the client did not send the whole body") from None
+    except (h11.RemoteProtocolError, ConnectionError) as error:
+        raise LoadBalancerError(400, f"the body is malformed: {error}") from None
+
+
+class _NoRequest(Exception):
+    """The client closed the connection, or left it idle, between two requests."""
+
+
+class _ClientProtocol(asyncio.StreamReaderProtocol):
+    """Tells the connection's task at once when the client goes away."""
+
+    on_end: Callable[[], object] = staticmethod(lambda: None)
+
+    def eof_received(self) -> bool | None:
+        self.on_end()
+        return super().eof_received()
+
+
+def error_page(error: LoadBalancerError) -> Response:
+    """Return the load balancer's own answer."""
+    title = f"{error.status} {_reason(error.status).decode()}".strip()
+    body = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    ).encode()
+    headers = [
+        (b"Server", b"awselb/2.0"),
+        (b"Date", formatdate(usegmt=True).encode()),
+        (b"Content-Type", b"text/html"),
+        (b"Content-Length", str(len(body)).encode()),
+    ]
+    return Response(error.status, headers, whole_body(body), error.target, error.reason)
+
+
+def _reason(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""
+
+
+def _client_error(error: h11.RemoteProtocolError) -> int:
+    # h11's hints: 501 for a transfer encoding other than chunked, 431 for too large a head,
+    # which the load balancer answers with 400.
+    return 501 if error.error_status_hint == 501 else 400
+
+
+async def _respond_to_malformed(channel: Channel, response: Response) -> None:
+    """Answer on a connection whose client broke the protocol, and close it."""
+    answer = h11.Connection(h11.SERVER)
+    answer.receive_data(b"GET / HTTP/1.0\r\n\r\n")
+    answer.next_event()
+    head = h11.Response(
+        status_code=response.status, headers=response.headers, reason=_reason(response.status)
+    )
+    channel.writer.write(answer.send(head) or b"")
+    async for chunk in response.body:
+        channel.writer.write(answer.send(h11.Data(data=chunk)) or b"")
+    with contextlib.suppress(ConnectionError):
+        await channel.writer.drain()
+
+
+async def _tunnel(client: Channel, response: Response, target: Channel) -> None:
+    """Pass bytes both ways after 101 Switching Protocols, until one side closes."""
+    await client.send(h11.InformationalResponse(status_code=101, headers=response.headers))
+    client.writer.write(target.h11.trailing_data[0])
+    target.writer.write(client.h11.trailing_data[0])
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(READ_SIZE):
+            writer.write(data)
+            await writer.drain()
+
+    try:
+        ways = (
+            asyncio.create_task(copy(client.reader, target.writer)),
+            asyncio.create_task(copy(target.reader, client.writer)),
+        )
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+    finally:
+        target.close()

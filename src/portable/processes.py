@@ -1,0 +1,112 @@
+"""Child processes: started in a session of their own, ended with everything they started."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from portable.errors import PortableError
+
+Output = Callable[[str, str], None]  # name of the process, one line that it wrote
+
+
+class Process:
+    """A running child process; `output` gets every line that it writes."""
+
+    KEPT_LINES = 40
+
+    def __init__(self, name: str, child: asyncio.subprocess.Process, output: Output) -> None:
+        self.name = name
+        self.child = child
+        self.output = output
+        self.last_lines: deque[str] = deque(maxlen=self.KEPT_LINES)
+        self.reading = asyncio.create_task(self._read())
+        self.ended = False
+
+    @classmethod
+    async def start(
+        cls, name: str, command: Sequence[str], environment: Mapping[str, str], output: Output
+    ) -> "Process":
+        """Start `command` with nothing but `environment`; raise `PortableError`."""
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise PortableError(f"cannot start {command[0]!r}: {error.strerror}.") from None
+        return cls(name, child, output)
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self.child.returncode is None
+
+    async def wait(self) -> int:
+        """Wait for the end of the process; return its exit status."""
+        status = await self.child.wait()
+        await self._end_group()
+        return status
+
+    async def terminate(self, grace: float) -> None:
+        """End the process: SIGTERM, and after `grace` seconds SIGKILL."""
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self.child.wait()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End the process and all that it started, now."""
+        await self._end_group()
+        await self.child.wait()
+
+    def error(self) -> str:
+        """Return the last line that the process wrote, which is where Python names the error."""
+        return next((line for line in reversed(self.last_lines) if line.strip()), "no output")
+
+    async def _end_group(self) -> None:
+        if self.ended:
+            return  # by now the number may be another process's
+        self.ended = True
+        self._signal(signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):  # whoever holds the pipe is dead or not ours
+                await self.reading
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, number)
+
+    async def _read(self) -> None:
+        assert self.child.stdout is not None
+        with contextlib.suppress(ConnectionError):
+            async for line in _lines(self.child.stdout):
+                self.last_lines.append(line)
+                self.output(self.name, line)
+
+
+async def _lines(stream: asyncio.StreamReader):  # type: ignore[no-untyped-def]
+    """Yield the lines of `stream`, however long they are."""
+    rest = b""
+    while data := await stream.read(65_536):
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

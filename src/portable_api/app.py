@@ -1,0 +1,41 @@
+"""The FastAPI application. Your routes go here; neither target needs to know of them."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from portable_api.logs import RequestLog
+from portable_api.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Runs once per Lambda sandbox and once per Fargate task: the place for pools and clients."""
+    logger.info("Application started.")
+    yield
+    logger.info("Application stopped.")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application for the target that `settings` names."""
+    app = FastAPI(title="Portable API", lifespan=lifespan)
+    app.add_middleware(RequestLog, target=settings.execution_environment)
+
+    @app.get("/", response_model=str)
+    async def hello() -> str:
+        return f"Hello from {settings.execution_environment}"
+
+    # The load balancer and the container health check ask here, so it depends on nothing else.
+    @app.get("/healthz", response_model=str)
+    async def healthz() -> str:
+        return "ok"
+
+    return app
+
+
+app = create_app(Settings.from_environment(os.environ))

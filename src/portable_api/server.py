@@ -1,0 +1,35 @@
+"""The Fargate side: `python -m portable_api.server` serves the app with uvicorn."""
+
+import os
+import sys
+
+import uvicorn
+
+from portable_api.logs import configure_logging
+from portable_api.settings import ServerSettings, SettingsError, load_app
+
+
+def main() -> None:
+    """Serve until SIGTERM, then finish the requests in flight; exit 1 on a bad setting."""
+    try:
+        settings = ServerSettings.from_environment(os.environ)
+        configure_logging(settings.log_level, settings.execution_environment)
+        app = load_app(settings.asgi_app)
+    except SettingsError as error:
+        sys.exit(str(error))
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        http="httptools",  # h11 would refuse headers over 16 kB; the ALB passes 64 kB
+        log_config=None,  # everything goes to the root logger, as JSON
+        access_log=False,  # the app's own middleware writes the request line
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Settings, read once from the environment when a target starts."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+
+class SettingsError(Exception):
+    """An environment variable is missing or has a value that is not accepted."""
+
+
+class Settings(BaseModel):
+    """What both targets read: upper-case environment variables of the same names."""
+
+    model_config = ConfigDict(frozen=True)
+
+    execution_environment: Literal["lambda", "ecs"]
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    asgi_app: str = Field("portable_api.app:app", pattern=r"^[\w.]+:[\w.]+$")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings from `environment`; raise `SettingsError` naming the variable."""
+        names = {name.upper(): name for name in cls.model_fields}
+        given = {names[key]: value for key, value in environment.items() if key in names}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise SettingsError(" ".join(map(_sentence, error.errors()))) from None
+
+
+class ServerSettings(Settings):
+    """What only the Fargate side reads. Times are in seconds.
+
+    The keep-alive is longer than the ALB's idle timeout (60), or the ALB answers 502 for a
+    request that it sends on a connection that is just closing; the graceful shutdown ends
+    before the task's stop timeout (30).
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
+    """
+
+    host: str = "0.0.0.0"  # noqa: S104 - a task is reached through its network interface only
+    port: int = Field(8080, ge=1, le=65535)
+    keep_alive_seconds: int = Field(75, ge=1)
+    graceful_shutdown_seconds: int = Field(25, ge=1)
+    forwarded_allow_ips: str = "127.0.0.1"
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _no_wildcard(cls, value: str) -> str:
+        # With "*" uvicorn takes the left-most X-Forwarded-For entry, which any client can forge.
+        if "*" in value:
+            raise ValueError("name the load balancer's subnets, as in '10.0.0.0/24,10.0.1.0/24'")
+        return value
+
+
+def load_app(path: str) -> Any:
+    """Return the ASGI app at `path`, written `module:attribute`; raise `SettingsError`."""
+    module_name, _, attributes = path.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # a module that the app itself imports
+        raise SettingsError(f"ASGI_APP is {path!r}: there is no module {error.name!r}.") from None
+    for attribute in attributes.split("."):
+        if not hasattr(found, attribute):
+            message = f"ASGI_APP is {path!r}: {found.__name__!r} has no {attribute!r}."
+            raise SettingsError(message)
+        found = getattr(found, attribute)
+    return found
+
+
+def _sentence(error: Any) -> str:
+    name = str(error["loc"][0]).upper()
+    if error["type"] == "missing":
+        allowed = Settings.model_fields[error["loc"][0]].annotation.__args__  # type: ignore[union-attr]
+        return f"{name} is not set: it should be {' or '.join(map(repr, allowed))}."
+    return f"{name} is {error['input']!r}: {error['msg'][:1].lower()}{error['msg'][1:]}."

@@ -1,0 +1,364 @@
+"""alb/template.yaml, rendered offline as CloudFormation would."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfn_tools import load_yaml
+from cfnlint import lint_file
+from cfnlint.config import ManualArgs
+from cloud_radar.cf.unit import Template
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "alb/template.yaml"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+IMPORTS = {
+    "portable-api-test-VpcId": "vpc-1",
+    "portable-api-test-PublicSubnets": "subnet-1,subnet-2",
+    "portable-api-test-EnvironmentSecurityGroup": "sg-environment",
+    "portable-api-test-FunctionAlias": "arn:function:live",
+}
+ACCOUNT = Template.AccountId
+RESOURCE = "arn:aws:elasticloadbalancing:us-east-1:{}:{}"
+
+
+def render(imports: dict[str, str] | None = None, /, **parameters: str) -> dict[str, Any]:
+    """Return the template with its functions resolved; raise ValueError for what it refuses."""
+    template = Template.from_yaml(TEMPLATE, imports or IMPORTS)
+    # cloud-radar knows no rules, but an assertion is written as a condition is.
+    rules = template.template.pop("Rules")
+    assertions = [assertion for rule in rules.values() for assertion in rule["Assertions"]]
+    for number, assertion in enumerate(assertions):
+        template.template["Conditions"][f"Rule{number}"] = assertion["Assert"]
+    rendered = Template(template.template, template.imports).render(
+        {"EnvName": "test", **parameters}, region="us-east-1"
+    )
+    for number, assertion in enumerate(assertions):
+        if not rendered["Conditions"][f"Rule{number}"]:
+            raise ValueError(assertion["AssertDescription"])
+    return without_no_value(rendered)
+
+
+def without_no_value(value: Any) -> Any:
+    """Drop the list items that are AWS::NoValue, which cloud-radar leaves there as ''."""
+    if isinstance(value, dict):
+        return {key: without_no_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_no_value(item) for item in value if item != Template.NoValue]
+    return value
+
+
+def properties(logical_id: str, **parameters: str) -> dict[str, Any]:
+    return render(**parameters)["Resources"][logical_id]["Properties"]
+
+
+def attributes(logical_id: str, kind: str, **parameters: str) -> dict[str, str]:
+    found = properties(logical_id, **parameters)[kind]
+    return {attribute["Key"]: attribute["Value"] for attribute in found}
+
+
+def listeners(**parameters: str) -> dict[int, dict[str, Any]]:
+    """Return the one action of each listener by its port."""
+    actions = {}
+    for resource in render(**parameters)["Resources"].values():
+        if resource["Type"] == "AWS::ElasticLoadBalancingV2::Listener":
+            (action,) = resource["Properties"]["DefaultActions"]
+            actions[resource["Properties"]["Port"]] = action
+    return actions
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    assert lint_file(TEMPLATE, ManualArgs(include_checks=["I"])) == []
+
+
+def test_deploys_without_a_bucket_for_the_template() -> None:
+    assert TEMPLATE.stat().st_size < 51_200
+
+
+@pytest.mark.parametrize("certificate", ["", CERTIFICATE], ids=["http", "https"])
+@pytest.mark.parametrize("weights", [("50", "50"), ("90", "10"), ("100", "0"), ("0", "100")])
+def test_one_listener_forwards_to_both_target_groups_at_any_weight(
+    weights: tuple[str, str], certificate: str
+) -> None:
+    actions = listeners(
+        LambdaWeight=weights[0], FargateWeight=weights[1], CertificateArn=certificate
+    )
+    forwards = [action for action in actions.values() if action["Type"] == "forward"]
+    assert forwards == [
+        {
+            "Type": "forward",
+            "ForwardConfig": {
+                "TargetGroups": [
+                    {"TargetGroupArn": "LambdaTargetGroup", "Weight": weights[0]},
+                    {"TargetGroupArn": "FargateTargetGroup", "Weight": weights[1]},
+                ],
+                "TargetGroupStickinessConfig": {"Enabled": False},
+            },
+        }
+    ]
+
+
+def test_weights_are_equal_by_default() -> None:
+    groups = listeners()[80]["ForwardConfig"]["TargetGroups"]
+    assert [group["Weight"] for group in groups] == [50, 50]
+
+
+def test_without_a_certificate_only_port_80_listens() -> None:
+    resources = render()["Resources"]
+    assert {port: action["Type"] for port, action in listeners().items()} == {80: "forward"}
+    assert "HttpsListener" not in resources
+    assert "HttpsListener" not in str(resources["HttpListener"]["Metadata"])
+
+
+def test_with_a_certificate_port_443_forwards_and_port_80_redirects() -> None:
+    actions = listeners(CertificateArn=CERTIFICATE)
+    assert {port: action["Type"] for port, action in actions.items()} == {
+        80: "redirect",
+        443: "forward",
+    }
+    assert actions[80]["RedirectConfig"] == {
+        "Protocol": "HTTPS",
+        "Port": "443",
+        "StatusCode": "HTTP_301",
+    }
+    https = properties("HttpsListener", CertificateArn=CERTIFICATE)
+    assert https["Protocol"] == "HTTPS"
+    assert https["Certificates"] == [{"CertificateArn": CERTIFICATE}]
+    assert https["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+
+
+def test_redirects_only_once_the_https_listener_is_there() -> None:
+    listener = render(CertificateArn=CERTIFICATE)["Resources"]["HttpListener"]
+    assert "HttpsListener" in listener["Metadata"].values()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LambdaWeight", "1000"),
+        ("LambdaWeight", "-1"),
+        ("FargateWeight", "1000"),
+        ("FargateWeight", "-1"),
+        ("TaskPort", "0"),
+        ("TaskPort", "65536"),
+        ("EnvName", "staging"),
+        ("AccessLogs", "yes"),
+        ("CertificateArn", "12345678-1234-1234-1234-123456789012"),
+        ("CertificateArn", CERTIFICATE.replace("acm", "iam")),
+        ("CertificateArn", f"{CERTIFICATE}/more"),
+        ("AppName", "Portable"),
+        ("AppName", "portable-"),
+        ("AppName", "portable-api-with-a-long-name"),
+    ],
+)
+def test_refuses(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        render(**{name: value})
+
+
+def test_refuses_a_missing_environment() -> None:
+    with pytest.raises(ValueError, match="EnvName"):
+        Template.from_yaml(TEMPLATE, IMPORTS).render()
+
+
+def test_refuses_both_weights_zero() -> None:
+    with pytest.raises(ValueError, match="LambdaWeight and FargateWeight are both 0"):
+        render(LambdaWeight="0", FargateWeight="0")
+
+
+@pytest.mark.parametrize(("config_env", "env"), [("alb", "test"), ("alb-prod", "prod")])
+def test_accepts_what_samconfig_sets(config_env: str, env: str) -> None:
+    samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    overrides = samconfig[config_env]["deploy"]["parameters"]["parameter_overrides"]
+    assert overrides["EnvName"] == env
+    imports = {name.replace("test", env): value for name, value in IMPORTS.items()}
+    render(imports, **{name: str(value) for name, value in overrides.items()})
+
+
+def test_load_balancer_is_public() -> None:
+    load_balancer = properties("LoadBalancer")
+    assert load_balancer["Scheme"] == "internet-facing"
+    assert load_balancer["Subnets"] == ["subnet-1", "subnet-2"]
+    assert load_balancer["SecurityGroups"] == ["LoadBalancerSecurityGroup.GroupId"]
+
+
+def test_load_balancer_attributes() -> None:
+    assert attributes("LoadBalancer", "LoadBalancerAttributes") == {
+        "idle_timeout.timeout_seconds": "60",
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+        "routing.http.desync_mitigation_mode": "defensive",
+        "access_logs.s3.enabled": "false",
+    }
+
+
+@pytest.mark.parametrize(("certificate", "ports"), [("", [80]), (CERTIFICATE, [80, 443])])
+def test_lets_in_the_listeners_ports_only(certificate: str, ports: list[int]) -> None:
+    rules = properties("LoadBalancerSecurityGroup", CertificateArn=certificate)[
+        "SecurityGroupIngress"
+    ]
+    assert [(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in rules] == [
+        ("tcp", port, port) for port in ports
+    ]
+    assert sorted(listeners(CertificateArn=certificate)) == ports
+
+
+def test_lets_out_the_tasks_port_only() -> None:
+    group = properties("LoadBalancerSecurityGroup", TaskPort="9000")
+    assert group["VpcId"] == "vpc-1"
+    (rule,) = group["SecurityGroupEgress"]
+    del rule["Description"]
+    assert rule == {
+        "IpProtocol": "tcp",
+        "FromPort": "9000",
+        "ToPort": "9000",
+        "DestinationSecurityGroupId": "sg-environment",
+    }
+
+
+def test_tasks_let_in_the_load_balancer_only_and_at_their_port() -> None:
+    rule = properties("TaskIngress", TaskPort="9000")
+    del rule["Description"]
+    assert rule == {
+        "GroupId": "sg-environment",
+        "IpProtocol": "tcp",
+        "FromPort": "9000",
+        "ToPort": "9000",
+        "SourceSecurityGroupId": "LoadBalancerSecurityGroup.GroupId",
+    }
+
+
+def test_only_this_target_group_of_this_account_may_invoke_the_alias() -> None:
+    name = properties("LambdaTargetGroup")["Name"]
+    assert name == "portable-api-test-lambda"
+    assert properties("LambdaPermission") == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": "arn:function:live",
+        "Principal": "elasticloadbalancing.amazonaws.com",
+        "SourceAccount": ACCOUNT,
+        "SourceArn": RESOURCE.format(ACCOUNT, f"targetgroup/{name}/*"),
+    }
+
+
+def test_permission_is_there_before_the_target_is_registered() -> None:
+    assert render()["Resources"]["LambdaTargetGroup"]["DependsOn"] == "LambdaPermission"
+
+
+def test_name_of_the_lambda_target_group_fits_for_the_longest_accepted_application() -> None:
+    app = "a" * 20
+    imports = {name.replace("portable-api-test", f"{app}-prod"): IMPORTS[name] for name in IMPORTS}
+    resources = render(imports, AppName=app, EnvName="prod")["Resources"]
+    assert len(resources["LambdaTargetGroup"]["Properties"]["Name"]) <= 32
+
+
+def test_lambda_target_group() -> None:
+    assert properties("LambdaTargetGroup") == {
+        "Name": "portable-api-test-lambda",
+        "TargetType": "lambda",
+        "Targets": [{"Id": "arn:function:live"}],
+        "TargetGroupAttributes": [{"Key": "lambda.multi_value_headers.enabled", "Value": "true"}],
+        "HealthCheckEnabled": True,
+        "HealthCheckPath": "/healthz",
+        "HealthCheckIntervalSeconds": 35,
+        "HealthCheckTimeoutSeconds": 30,
+        "HealthyThresholdCount": 5,
+        "UnhealthyThresholdCount": 2,
+        "Matcher": {"HttpCode": "200"},
+    }
+
+
+def test_fargate_target_group() -> None:
+    assert properties("FargateTargetGroup", TaskPort="9000") == {
+        "TargetType": "ip",
+        "VpcId": "vpc-1",
+        "Protocol": "HTTP",
+        "Port": "9000",
+        "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}],
+        "HealthCheckPath": "/healthz",
+        "HealthCheckIntervalSeconds": 30,
+        "HealthCheckTimeoutSeconds": 5,
+        "HealthyThresholdCount": 5,
+        "UnhealthyThresholdCount": 2,
+        "Matcher": {"HttpCode": "200"},
+    }
+
+
+def test_without_access_logs_there_is_no_bucket() -> None:
+    rendered = render()
+    assert not {"AccessLogsBucket", "AccessLogsBucketPolicy"} & set(rendered["Resources"])
+    assert "AccessLogsBucket" not in rendered["Outputs"]
+    assert "AccessLogs" not in str(rendered["Resources"]["LoadBalancer"])
+
+
+def test_access_logs_go_to_a_private_bucket_that_outlives_the_stack() -> None:
+    found = attributes("LoadBalancer", "LoadBalancerAttributes", AccessLogs="enabled")
+    assert found["access_logs.s3.enabled"] == "true"
+    assert found["access_logs.s3.bucket"] == "AccessLogsBucket"
+    bucket = render(AccessLogs="enabled")["Resources"]["AccessLogsBucket"]
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    (encryption,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 90)
+
+
+def test_only_load_balancers_of_this_account_write_access_logs() -> None:
+    policy = properties("AccessLogsBucketPolicy", AccessLogs="enabled")
+    assert policy["Bucket"] == "AccessLogsBucket"
+    allow, deny = policy["PolicyDocument"]["Statement"]
+    assert allow == {
+        "Sid": "WriteLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"AccessLogsBucket.Arn/AWSLogs/{ACCOUNT}/*",
+        "Condition": {"ArnLike": {"aws:SourceArn": RESOURCE.format(ACCOUNT, "loadbalancer/*")}},
+    }
+    assert deny["Effect"] == "Deny"
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert deny["Resource"] == ["AccessLogsBucket.Arn", "AccessLogsBucket.Arn/*"]
+
+
+def test_logging_starts_only_once_the_bucket_accepts_logs() -> None:
+    load_balancer = render(AccessLogs="enabled")["Resources"]["LoadBalancer"]
+    assert "AccessLogsBucketPolicy" in load_balancer["Metadata"].values()
+
+
+def test_imports_nothing_but_the_network_and_the_alias() -> None:
+    for name in IMPORTS:
+        rest = {key: value for key, value in IMPORTS.items() if key != name}
+        with pytest.raises(KeyError, match=name):
+            render(rest)
+
+
+@pytest.mark.parametrize("env", ["test", "prod"])
+def test_exports_the_target_group_that_the_copilot_service_imports(env: str) -> None:
+    imports = {name.replace("test", env): value for name, value in IMPORTS.items()}
+    export = render(imports, EnvName=env)["Outputs"]["FargateTargetGroup"]
+    assert export["Value"] == "FargateTargetGroup"
+    patches = load_yaml((ROOT / "copilot/api/overrides/cfn.patches.yml").read_text())
+    (patch,) = [patch for patch in patches if patch["path"].endswith("/LoadBalancers")]
+    (target,) = patch["value"]
+    imported = target["TargetGroupArn"]["Fn::ImportValue"]["Fn::Sub"]
+    app = load_yaml((ROOT / "copilot/.workspace").read_text())["application"]
+    expected = imported.replace("${AppName}", app).replace("${EnvName}", env)
+    assert export["Export"]["Name"] == expected
+
+
+@pytest.mark.parametrize(("certificate", "scheme"), [("", "http"), (CERTIFICATE, "https")])
+def test_outputs_the_url(certificate: str, scheme: str) -> None:
+    outputs = render(CertificateArn=certificate)["Outputs"]
+    assert outputs["Url"]["Value"] == f"{scheme}://LoadBalancer.DNSName"
+
+
+def test_outputs_what_alarms_need() -> None:
+    values = {name: output["Value"] for name, output in render()["Outputs"].items()}
+    del values["Url"]
+    assert values == {
+        "FargateTargetGroup": "FargateTargetGroup",
+        "FargateTargetGroupFullName": "FargateTargetGroup.TargetGroupFullName",
+        "LambdaTargetGroup": "LambdaTargetGroup",
+        "LambdaTargetGroupFullName": "LambdaTargetGroup.TargetGroupFullName",
+        "LoadBalancerFullName": "LoadBalancer.LoadBalancerFullName",
+    }
