@@ -55,15 +55,17 @@ class Health:
         return self.state != before
 
 
-async def probe(check: HealthCheck, host: str, port: int, source: str | None) -> int | None:
-    """Ask `host`:`port` for the check's path; return the status, None for no answer in time.
+async def probe(
+    path: str, timeout: float, host: str, port: int, source: str | None = None
+) -> int | None:
+    """Ask `host`:`port` for `path`; return the status, None for no answer in `timeout` seconds.
 
     The host header is the target's own address and the connection is closed each time, as the
     load balancer does.
     """
     channel = None
     try:
-        async with asyncio.timeout(check.timeout):
+        async with asyncio.timeout(timeout):
             address = (source, 0) if source else None
             channel = Channel(
                 h11.CLIENT, *await asyncio.open_connection(host, port, local_addr=address)
@@ -73,7 +75,7 @@ async def probe(check: HealthCheck, host: str, port: int, source: str | None) ->
                 ("User-Agent", "ELB-HealthChecker/2.0"),
                 ("Connection", "close"),
             ]
-            request = h11.Request(method="GET", target=check.path, headers=headers)
+            request = h11.Request(method="GET", target=path, headers=headers)
             await channel.send(request, h11.EndOfMessage())
             event = await channel.receive(None)
             return event.status_code if isinstance(event, h11.Response) else None

@@ -8,7 +8,7 @@ from portable.errors import PortableError
 from portable.health import Health, HealthCheck, probe
 from portable.ip_targets import IPTarget
 from portable.messages import LoadBalancerError, Request, Response
-from portable.processes import Process
+from portable.processes import Process, all_or_first_error
 
 
 class Task:
@@ -61,7 +61,7 @@ class IPTargetGroup:
 
     async def start(self) -> None:
         """Start every task and wait for its first answer; raise `PortableError`."""
-        await asyncio.gather(*(self._start(number) for number in range(1, self.count + 1)))
+        await all_or_first_error(self._start(number) for number in range(1, self.count + 1))
 
     async def send(self, request: Request) -> Response:
         """Forward to the next healthy task; raise `LoadBalancerError`."""
@@ -87,10 +87,10 @@ class IPTargetGroup:
             async with asyncio.timeout(self.START_TIMEOUT):
                 status = await self._first_answer(task)
         except TimeoutError:
-            message = f"the app does not answer on the Fargate side: {task.process.error()}"
+            message = f"the app does not answer on the Fargate side: {task.process.error()}."
             raise PortableError(message) from None
         if status is None:
-            message = f"the app does not start on the Fargate side: {task.process.error()}"
+            message = f"the app does not start on the Fargate side: {task.process.error()}."
             raise PortableError(message)
         self._record(task, status)
         self.supervisors.append(asyncio.create_task(self._supervise(number, task)))
@@ -131,7 +131,7 @@ class IPTargetGroup:
     async def _probe(self, task: Task) -> int | None:
         pool = task.target.pool
         source = pool.source[0] if pool.source else None
-        return await probe(self.check, pool.host, pool.port, source)
+        return await probe(self.check.path, self.check.timeout, pool.host, pool.port, source)
 
     def _record(self, task: Task, status: int | None) -> None:
         passed = status is not None and self.check.accepts(status)

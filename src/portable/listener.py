@@ -74,11 +74,18 @@ class Listener:
         self.busy: set[asyncio.Task[None]] = set()
         self.server: asyncio.Server | None = None
 
-    async def start(self, port: int) -> None:
-        """Listen on 127.0.0.1:`port` (0: any); raise `OSError` if it is taken."""
+    async def bind(self, port: int) -> None:
+        """Take 127.0.0.1:`port` (0: any) without listening yet; raise `OSError` if it is taken."""
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_server(self._protocol, "127.0.0.1", port, backlog=1024)
+        self.server = await loop.create_server(
+            self._protocol, "127.0.0.1", port, backlog=1024, start_serving=False
+        )
         self.port = self.server.sockets[0].getsockname()[1]
+
+    async def start(self) -> None:
+        """Listen."""
+        assert self.server is not None, "bind() comes first"
+        await self.server.start_serving()
 
     async def aclose(self, grace: float) -> None:
         """Stop listening, let requests in flight end for `grace` seconds, close the rest."""

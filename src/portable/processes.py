@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 
 from portable.errors import PortableError
 
@@ -14,21 +14,36 @@ Output = Callable[[str, str], None]  # name of the process, one line that it wro
 
 
 class Process:
-    """A running child process; `output` gets every line that it writes."""
+    """A running child process; `output` gets every line that it writes.
+
+    `cleanup` is a command that removes what outlives the process: a container, say.
+    """
 
     KEPT_LINES = 40
 
-    def __init__(self, name: str, child: asyncio.subprocess.Process, output: Output) -> None:
+    def __init__(
+        self,
+        name: str,
+        child: asyncio.subprocess.Process,
+        output: Output,
+        cleanup: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.child = child
         self.output = output
+        self.cleanup = cleanup
         self.last_lines: deque[str] = deque(maxlen=self.KEPT_LINES)
         self.reading = asyncio.create_task(self._read())
         self.ended = False
 
     @classmethod
     async def start(
-        cls, name: str, command: Sequence[str], environment: Mapping[str, str], output: Output
+        cls,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        output: Output,
+        cleanup: Sequence[str] = (),
     ) -> "Process":
         """Start `command` with nothing but `environment`; raise `PortableError`."""
         try:
@@ -42,7 +57,7 @@ class Process:
             )
         except OSError as error:
             raise PortableError(f"cannot start {command[0]!r}: {error.strerror}.") from None
-        return cls(name, child, output)
+        return cls(name, child, output, cleanup)
 
     @property
     def running(self) -> bool:
@@ -57,7 +72,8 @@ class Process:
 
     async def terminate(self, grace: float) -> None:
         """End the process: SIGTERM, and after `grace` seconds SIGKILL."""
-        self._signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            self.child.terminate()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.child.wait()
@@ -76,14 +92,25 @@ class Process:
         if self.ended:
             return  # by now the number may be another process's
         self.ended = True
-        self._signal(signal.SIGKILL)
+        self.output = lambda name, line: None  # what a killed process complains of is no news
+        self.signal_group(signal.SIGKILL)
+        if self.cleanup:
+            quiet = asyncio.subprocess.DEVNULL
+            child = await asyncio.create_subprocess_exec(*self.cleanup, stdout=quiet, stderr=quiet)
+            await child.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):  # whoever holds the pipe is dead or not ours
                 await self.reading
 
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.child.pid, number)
+    def signal_group(self, number: int) -> None:
+        """Send signal `number` to the process and all that it started.
+
+        The emulator puts what it starts into a process group of its own, so it is the session
+        that tells what belongs together.
+        """
+        for process in _session(self.child.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     async def _read(self) -> None:
         assert self.child.stdout is not None
@@ -93,7 +120,7 @@ class Process:
                 self.output(self.name, line)
 
 
-async def _lines(stream: asyncio.StreamReader):  # type: ignore[no-untyped-def]
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
     """Yield the lines of `stream`, however long they are."""
     rest = b""
     while data := await stream.read(65_536):
@@ -102,6 +129,30 @@ async def _lines(stream: asyncio.StreamReader):  # type: ignore[no-untyped-def]
             yield line.decode("utf-8", "replace").rstrip("\r")
     if rest:
         yield rest.decode("utf-8", "replace")
+
+
+async def all_or_first_error(coroutines: Iterable[Coroutine[object, object, None]]) -> None:
+    """Run `coroutines` side by side; when one fails, cancel the others and raise its error."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for coroutine in coroutines:
+                tasks.create_task(coroutine)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of the session that `leader` leads, or led."""
+    try:
+        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except FileNotFoundError:
+        numbers = [leader]  # macOS: there it is Docker that holds the processes
+    members = []
+    for number in numbers:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(number) == leader:
+                members.append(number)
+    return members
 
 
 def free_port() -> int:

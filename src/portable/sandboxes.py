@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import h11
 
+from portable.health import probe
 from portable.http1 import Pool
 from portable.lambda_events import Event
 from portable.processes import Process
@@ -38,14 +39,11 @@ class Sandbox:
         """Wait until the emulator listens; raise `SandboxError` if it does not."""
         try:
             async with asyncio.timeout(self.START_TIMEOUT):
-                while True:
-                    try:
-                        self.pool.release(await self.pool.acquire())
-                        return
-                    except OSError:
-                        if not self.process.running:
-                            raise SandboxError(self.process.error()) from None
-                        await asyncio.sleep(0.02)
+                # Any answer will do; a connection alone may be Docker's, not the emulator's.
+                while await probe("/", 1.0, self.pool.host, self.pool.port) is None:
+                    if not self.process.running:
+                        raise SandboxError(self.process.error())
+                    await asyncio.sleep(0.02)
         except TimeoutError:
             raise SandboxError("the emulator did not start to listen") from None
 

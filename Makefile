@@ -1,0 +1,69 @@
+# `make run` and `make test` need Python 3.11 or newer, make and git; the rest is installed in .venv.
+PYTHON ?= python3
+ENV ?= test
+EVENT ?= alb-get
+ARGS ?=
+SKIPS ?= allowed
+
+UV_VERSION := 0.13.9
+FUNCTION_ENV := $(if $(filter test,$(ENV)),default,$(ENV))
+ALB_ENV := $(if $(filter test,$(ENV)),alb,alb-$(ENV))
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export SAM_CLI_TELEMETRY ?= 0
+
+.PHONY: help run test lint build invoke deploy weights destroy lock install
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: .venv/installed ## both targets behind the listener, on this machine (ARGS="--help")
+	@portable run --env $(ENV) $(ARGS)
+
+test: .venv/installed ## every test that this machine allows (SKIPS=forbidden: all of them)
+	@pytest --skips=$(SKIPS) $(ARGS)
+
+lint: .venv/installed ## formatting, types, templates
+	ruff format --check .
+	ruff check .
+	mypy
+	cfn-lint template.yaml alb/template.yaml
+
+build: .venv/installed ## the image, with Docker
+	sam build
+
+invoke: build ## the function once, with Docker (EVENT=alb-post, see tests/events)
+	sam local invoke ApiFunction --event tests/events/$(EVENT).json
+
+deploy: build ## everything, in this order (ENV=prod)
+	copilot app init portable-api
+	copilot env init --name $(ENV) --profile $(or $(AWS_PROFILE),default) --default-config
+	copilot svc init --name api
+	copilot env deploy --name $(ENV)
+	sam deploy --config-env $(FUNCTION_ENV)
+	sam deploy --config-env $(ALB_ENV)
+	copilot svc deploy --name api --env $(ENV)
+
+weights: .venv/installed ## the two weights of samconfig.toml (ENV=prod)
+	sam deploy --config-env $(ALB_ENV)
+
+destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=prod)
+	copilot svc delete --name api --env $(ENV)
+	sam delete --config-env $(ALB_ENV)
+	sam delete --config-env $(FUNCTION_ENV)
+	copilot env delete --name $(ENV)
+
+lock: .venv/installed ## the lock files, from pyproject.toml
+	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.txt
+	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 -c requirements-dev.txt pyproject.toml -o requirements.txt
+
+install: .venv/installed ## .venv, with what is locked
+
+.venv/installed: pyproject.toml requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into .venv (once)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.txt
+	@uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+	@touch $@

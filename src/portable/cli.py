@@ -1,0 +1,100 @@
+"""The command line."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from portable.errors import PortableError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="portable-api")
+def main() -> None:
+    """Run one FastAPI codebase on AWS Lambda and on ECS Fargate."""
+
+
+WEIGHT = click.IntRange(0, 999)
+
+
+@main.command()
+@click.option("--env", "environment", default="test", show_default=True, help="Environment to run.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any."
+)
+@click.option("--lambda-weight", type=WEIGHT, help="Instead of LambdaWeight in samconfig.toml.")
+@click.option("--fargate-weight", type=WEIGHT, help="Instead of FargateWeight in samconfig.toml.")
+@click.option("--app", metavar="MODULE:ATTRIBUTE", help="Run this ASGI app on both targets.")
+@click.option(
+    "--variable",
+    "variables",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Environment variable for both targets; can be repeated.",
+)
+@click.option("--docker", is_flag=True, help="Run both targets from the image of `sam build`.")
+@click.option(
+    "--max-sandboxes",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Concurrency of the function; beyond it requests are throttled.",
+)
+@click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
+def run(
+    environment: str,
+    port: int,
+    lambda_weight: int | None,
+    fargate_weight: int | None,
+    app: str | None,
+    variables: tuple[str, ...],
+    docker: bool,
+    max_sandboxes: int,
+    quiet: bool,
+) -> None:
+    """Bring up both targets behind a stand-in for the load balancer's listener.
+
+    What runs is read from template.yaml, copilot/ and alb/template.yaml in this folder or the
+    nearest one above it. It is for a developer's machine; production is the real load balancer.
+    """
+    # Only what this command needs is imported, and only when it runs.
+    from portable.run import Options, run_until_signal
+    from portable.view import LiveView, PlainView
+
+    if app and docker:
+        raise PortableError("--app and --docker exclude each other: the image has its own app.")
+    if app and ":" not in app:
+        raise PortableError(f"--app is {app!r}, expected MODULE:ATTRIBUTE, as in 'main:app'.")
+    weights = {"LambdaWeight": lambda_weight, "FargateWeight": fargate_weight}
+    options = Options(
+        root=project_root(Path.cwd()),
+        environment=environment,
+        port=port,
+        weights={name: weight for name, weight in weights.items() if weight is not None},
+        app=app,
+        docker=docker,
+        max_sandboxes=max_sandboxes,
+        variables=dict(map(_variable, variables)),
+    )
+    view = LiveView(quiet) if sys.stdout.isatty() else PlainView(quiet)
+    asyncio.run(run_until_signal(options, view))
+
+
+def project_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` with the manifests; raise `PortableError`."""
+    for folder in (start, *start.parents):
+        if (folder / "template.yaml").exists() and (folder / "samconfig.toml").exists():
+            return folder
+    raise PortableError(f"there is no template.yaml in {start} or above it.")
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise PortableError(f"--variable is {text!r}, expected NAME=VALUE.")
+    return name, value
+
+
+if __name__ == "__main__":
+    main()
