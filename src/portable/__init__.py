@@ -1,1 +1,1 @@
-"""The developer's command line: runs, checks and operates the portable backend. Not in the image."""
+"""The developer's command line, which runs the backend locally. It is not in the image."""

@@ -1,6 +1,7 @@
 """Renders a CloudFormation template with its parameters, as a deployment would, but offline."""
 
 import contextlib
+import os
 import shlex
 import tomllib
 from pathlib import Path
@@ -30,6 +31,7 @@ def render(path: Path, parameters: dict[str, str]) -> dict[str, Any]:
     Raises `PortableError` naming the file for a template that cannot be read, for a parameter
     that it refuses, and for a rule (section `Rules`) that does not hold.
     """
+    name = os.path.relpath(path)
     # Takes a fifth of a second, which only the commands that render have to pay.
     from cloud_radar.cf.unit import Template
 
@@ -40,22 +42,22 @@ def render(path: Path, parameters: dict[str, str]) -> dict[str, Any]:
         rules = template.template.pop("Rules", {})
         conditions = template.template.setdefault("Conditions", {})
         assertions = {}
-        for name, rule in rules.items():
+        for rule_name, rule in rules.items():
             for number, assertion in enumerate(rule["Assertions"]):
-                conditions[f"{name}{number}"] = assertion["Assert"]
-                assertions[f"{name}{number}"] = assertion["AssertDescription"]
+                conditions[f"{rule_name}{number}"] = assertion["Assert"]
+                assertions[f"{rule_name}{number}"] = assertion["AssertDescription"]
         template.raw = yaml.dump(template.template)
         with contextlib.redirect_stdout(None):
             rendered: dict[str, Any] = template.render(dict(parameters))
     except OSError as error:
-        raise PortableError(f"cannot read {path}: {error.strerror}.") from None
+        raise PortableError(f"cannot read {name}: {error.strerror}.") from None
     except yaml.YAMLError as error:
-        raise PortableError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+        raise PortableError(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PortableError(f"{path}: {' '.join(str(error).split()).rstrip('.')}.") from None
-    for name, description in assertions.items():
-        if not rendered["Conditions"][name]:
-            raise PortableError(f"{path}: {description}")
+        raise PortableError(f"{name}: {' '.join(str(error).split()).rstrip('.')}.") from None
+    for condition, description in assertions.items():
+        if not rendered["Conditions"][condition]:
+            raise PortableError(f"{name}: {description}")
     resources = _without_no_value(rendered["Resources"])
     return rendered | {"Resources": resources}
 
@@ -75,14 +77,15 @@ def deploy_parameters(samconfig: Path, template: str, environment: str) -> dict[
     Looks for the configuration with this `template_file` (none for template.yaml) and with the
     parameter EnvName of this value.
     """
+    name = os.path.relpath(samconfig)
     try:
         config = tomllib.loads(samconfig.read_text())
     except OSError as error:
-        raise PortableError(f"cannot read {samconfig}: {error.strerror}.") from None
+        raise PortableError(f"cannot read {name}: {error.strerror}.") from None
     except tomllib.TOMLDecodeError as error:
-        raise PortableError(f"{samconfig} is not TOML: {error}.") from None
+        raise PortableError(f"{name} is not TOML: {error}.") from None
     known = []
-    for name, commands in config.items():
+    for section, commands in config.items():
         deploy = commands.get("deploy", {}) if isinstance(commands, dict) else {}
         settings = deploy.get("parameters", {})
         if not settings or settings.get("template_file", "template.yaml") != template:
@@ -90,8 +93,8 @@ def deploy_parameters(samconfig: Path, template: str, environment: str) -> dict[
         parameters = _overrides(settings.get("parameter_overrides", []))
         if parameters.get("EnvName") == environment:
             return parameters
-        known.append(f"{parameters.get('EnvName')!r} ({name})")
-    message = f"{samconfig} deploys {template} to {', '.join(known) or 'nowhere'}"
+        known.append(f"{parameters.get('EnvName')!r} ({section})")
+    message = f"{name} deploys {template} to {', '.join(known) or 'nowhere'}"
     raise PortableError(f"{message}, not to {environment!r}.")
 
 

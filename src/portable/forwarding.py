@@ -72,7 +72,8 @@ def forwarded(
 
 def _origin_form(request: Request) -> tuple[bytes, bytes]:
     """Return the request target without scheme and host, and the host."""
-    host = b"".join(header_values(request.headers, b"host")[-1:])
+    # HTTP/1.0 knows requests without a host: these get the load balancer's own name.
+    host = (header_values(request.headers, b"host") or [b""])[-1] or b"localhost"
     if request.target.startswith(b"/"):
         return request.target, host
     if request.target == b"*":
@@ -90,6 +91,7 @@ def _origin_form(request: Request) -> tuple[bytes, bytes]:
 
 def _with_port(host: bytes, port: int) -> bytes:
     """Apply the default of `preserve_host_header`: lower case, port kept except 80 and 443."""
+    host = host.removesuffix(b":")
     name, colon, given = host.lower().rpartition(b":")
     if not colon or not given.isdigit():
         name, given = host.lower(), b""

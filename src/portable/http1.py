@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import cast
 
 import h11
 
@@ -44,7 +45,7 @@ class Channel:
         while True:
             event = self.h11.next_event()
             if event is not h11.NEED_DATA:
-                return event
+                return cast("h11.Event | type[h11.PAUSED]", event)
             async with asyncio.timeout(timeout):
                 data = await self.reader.read(READ_SIZE)
             self.h11.receive_data(data)

@@ -41,14 +41,18 @@ class IPTarget:
                 await channel.send(h11.EndOfMessage())
             head = await self._response_head(channel, upload)
         except BaseException as error:
+            fault = _fault(upload)
             await _cancel(upload)
             channel.close()
-            if isinstance(error, LoadBalancerError):
-                error.target = self.name
+            if isinstance(fault, LoadBalancerError):  # the client's, not the target's
+                fault.target = self.name
+                raise fault from None
             if isinstance(error, TimeoutError):
                 raise self._error(504, "the target did not answer in time") from None
             if isinstance(error, ConnectionError | h11.ProtocolError):
-                raise self._error(502, f"the target broke the connection: {error}") from None
+                closed = channel.reader.at_eof()
+                reason = "the target closed the connection" if closed else f"malformed: {error}"
+                raise self._error(502, reason) from None
             raise
         headers = head.headers.raw_items()
         if head.status_code == 101:
@@ -85,8 +89,6 @@ class IPTarget:
             if isinstance(event, h11.InformationalResponse):
                 if event.status_code == 101:
                     return event
-            elif upload is not None and upload.done() and (error := upload.exception()):
-                raise error
             else:
                 raise ConnectionError("it closed before it answered")
 
@@ -109,6 +111,12 @@ async def _upload(channel: Channel, body: AsyncIterator[bytes]) -> None:
     except BaseException:
         channel.close()  # so that whoever waits for the response learns of it
         raise
+
+
+def _fault(upload: "asyncio.Task[None] | None") -> BaseException | None:
+    if upload is None or not upload.done() or upload.cancelled():
+        return None
+    return upload.exception()
 
 
 async def _cancel(task: "asyncio.Task[None] | None") -> None:

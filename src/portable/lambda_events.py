@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 import base64
 import binascii
 import json
+import re
 from email.utils import formatdate
 from typing import Any
 
@@ -18,7 +19,10 @@ Event = dict[str, Any]
 # The documentation says 1 MB and not which; the larger reading is used.
 MAX_BODY = 1024 * 1024  # bytes, of a request's body and of a response's JSON
 MAX_RESPONSE_HEADERS = 32 * 1024  # bytes
-TEXT_TYPES = ("text/", "application/json", "application/javascript", "application/xml")
+TEXT_TYPES = ("application/json", "application/javascript", "application/xml")  # and text/*
+# What HTTP allows in a name and in a value (RFC 9110, 5.1 and 5.5).
+NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 def request_event(request: Request, body: bytes, group_arn: str, multi_value: bool) -> Event:
@@ -32,9 +36,9 @@ def request_event(request: Request, body: bytes, group_arn: str, multi_value: bo
     headers: dict[str, list[str]] = {}
     parameters: dict[str, list[str]] = {}
     try:
-        for name, value in request.headers:
-            if value:  # an empty header is left out
-                headers.setdefault(name.decode().lower(), []).append(value.decode())
+        for name, content in request.headers:
+            if content:  # an empty header is left out
+                headers.setdefault(name.decode().lower(), []).append(content.decode())
         # Keys and values are passed on undecoded; the order of the keys is lost.
         for pair in sorted(filter(None, query.split("&")), key=lambda pair: pair.partition("=")[0]):
             key, _, value = pair.partition("=")
@@ -79,7 +83,9 @@ def response(payload: bytes, multi_value: bool) -> Response:
     if not isinstance(result, dict):
         raise _invalid("the result is not an object")
     if "errorType" in result and "statusCode" not in result:
-        message = f"{result['errorType']}: {result.get('errorMessage')}"
+        # The message may hold a whole traceback, whose last line names the error.
+        *_, last = ["", *str(result.get("errorMessage")).strip().splitlines()]
+        message = f"{result['errorType']}: {last}".rstrip(".")
         raise LoadBalancerError(502, f"LambdaUnhandled: {message}")
     status = result.get("statusCode")
     if type(status) is not int or not 200 <= status <= 599:
@@ -106,8 +112,8 @@ def response(payload: bytes, multi_value: bool) -> Response:
 
 
 def _encoded(body: bytes, headers: dict[str, list[str]]) -> tuple[str, bool]:
-    content_type = headers.get("content-type", [""])[-1].lower()
-    is_text = not body or content_type.startswith(TEXT_TYPES)
+    content_type = headers.get("content-type", [""])[-1].partition(";")[0].strip().lower()
+    is_text = not body or content_type.startswith("text/") or content_type in TEXT_TYPES
     if is_text and "content-encoding" not in headers:
         return body.decode(), False
     return base64.b64encode(body).decode(), True
@@ -123,9 +129,11 @@ def _headers(result: dict[str, Any], multi_value: bool) -> Headers:
         for value in values if multi_value and isinstance(values, list) else [values]:
             if not isinstance(value, str) or (multi_value and not isinstance(values, list)):
                 raise _invalid(f"{field}[{name!r}] is {values!r}")
+            if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+                raise _invalid(f"{field}[{name!r}] is {values!r}")
             # The load balancer computes the length and the framing itself.
             if name.lower() not in ("content-length", "server", "date"):
-                headers.append((name.encode(), value.encode("utf-8", "surrogateescape")))
+                headers.append((name.encode(), value.strip().encode("utf-8", "replace")))
     return without_connection_headers(headers)
 
 

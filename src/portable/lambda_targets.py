@@ -38,7 +38,7 @@ class LambdaTargetGroup:
         self.arn = f"arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/{name}/0"
         self.sandboxes: list[Sandbox] = []
         self.idle: list[Sandbox] = []
-        self.starting = 0
+        self.starting = 0  # sandboxes that are not in the list yet
         self.invocations: set[asyncio.Task[tuple[bytes, str]]] = set()
         self.checks: asyncio.Task[None] | None = None
 
@@ -51,7 +51,7 @@ class LambdaTargetGroup:
     async def start(self) -> None:
         """Start one sandbox and let it answer the health check; raise `PortableError`."""
         try:
-            payload, name = await self._invoke(self._health_event())
+            payload, name = await self._invoke(self._health_event(), self._reserve())
         except SandboxError as error:
             raise PortableError(f"the app does not start on the Lambda side: {error}.") from None
         try:
@@ -74,10 +74,8 @@ class LambdaTargetGroup:
             if len(body) > MAX_BODY:
                 raise LoadBalancerError(413, "LambdaRequestTooLarge")
         event = request_event(request, bytes(body), self.arn, self.multi_value)
-        if not self.idle and len(self.sandboxes) + self.starting >= self.limit:
-            raise LoadBalancerError(502, f"LambdaThrottling: all {self.limit} sandboxes are busy")
         # A client that goes away does not end the invocation.
-        invocation = asyncio.create_task(self._invoke(event))
+        invocation = asyncio.create_task(self._invoke(event, self._reserve()))
         self.invocations.add(invocation)
         invocation.add_done_callback(self._forget)
         try:
@@ -101,10 +99,34 @@ class LambdaTargetGroup:
         await asyncio.gather(*self.invocations, return_exceptions=True)
         await asyncio.gather(*(sandbox.kill() for sandbox in self.sandboxes))
 
-    async def _invoke(self, event: Event) -> tuple[bytes, str]:
-        sandbox = await self._acquire()
+    def _reserve(self) -> Sandbox | None:
+        """Return an idle sandbox, or None for one to be started; raise `LoadBalancerError`."""
+        while self.idle:
+            sandbox = self.idle.pop()  # the most recent one, as Lambda keeps few of them warm
+            if sandbox.process.running:
+                return sandbox
+            self.sandboxes.remove(sandbox)
+            self.notify(f"{sandbox.name} is gone.")
+        if len(self.sandboxes) + self.starting >= self.limit:
+            raise LoadBalancerError(502, f"LambdaThrottling: all {self.limit} sandboxes are busy")
+        self.starting += 1
+        return None
+
+    async def _invoke(self, event: Event, sandbox: Sandbox | None) -> tuple[bytes, str]:
+        if sandbox is None:
+            try:
+                sandbox = await self.start_sandbox()
+                self.sandboxes.append(sandbox)
+            except PortableError as error:
+                raise SandboxError(str(error)) from None
+            finally:
+                self.starting -= 1
         try:
+            await sandbox.ready()
             payload = await sandbox.invoke(event)
+        except asyncio.CancelledError:
+            await sandbox.kill()  # it is still busy, and nobody waits for it any more
+            raise
         except SandboxError as error:
             self.notify(f"{sandbox.name} ended: {error}.")
             raise
@@ -115,29 +137,13 @@ class LambdaTargetGroup:
                 self.sandboxes.remove(sandbox)
         return payload, sandbox.name
 
-    async def _acquire(self) -> Sandbox:
-        while self.idle:
-            sandbox = self.idle.pop()  # the most recent one, as Lambda keeps few of them warm
-            if sandbox.process.running:
-                return sandbox
-            self.sandboxes.remove(sandbox)
-            self.notify(f"{sandbox.name} is gone.")
-        self.starting += 1
-        try:
-            sandbox = await self.start_sandbox()
-            self.sandboxes.append(sandbox)
-        finally:
-            self.starting -= 1
-        await sandbox.ready()
-        return sandbox
-
     async def _check_forever(self) -> None:
         while True:
             await asyncio.sleep(self.health.check.interval)
             status = None
             with contextlib.suppress(SandboxError, LoadBalancerError, TimeoutError):
                 async with asyncio.timeout(self.health.check.timeout):
-                    payload, _ = await self._invoke(self._health_event())
+                    payload, _ = await self._invoke(self._health_event(), self._reserve())
                     status = response(payload, self.multi_value).status
             self._record(status)
 

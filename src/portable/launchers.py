@@ -159,7 +159,7 @@ class DockerLauncher:
             *("--entrypoint", "/opt/aws-lambda-rie"),
         ]
         command = ("--log-level", "error", *function.entry_point, function.handler)
-        environment = function_environment(self.system) | self.variables
+        environment = {**function_environment(self.system), **self.variables}
         name = f"sandbox-{next(self.numbers)}"
         process, port = await self._run(name, CONTAINER_PORT, environment, options, command)
         return Sandbox(process, "127.0.0.1", port, function.timeout)
@@ -247,7 +247,7 @@ def _without_invocation_lines(output: Output) -> Output:
 
 def _docker(*arguments: str, missing: str) -> str:
     try:
-        done = subprocess.run(["docker", *arguments], capture_output=True, text=True)  # noqa: S607
+        done = subprocess.run(["docker", *arguments], capture_output=True, text=True)
     except OSError:
         raise PortableError("the docker command is missing: install Docker first.") from None
     if done.returncode:

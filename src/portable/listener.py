@@ -21,6 +21,8 @@ from portable.forwarding import check, forwarded
 from portable.http1 import READ_SIZE, Channel, without_connection_headers
 from portable.messages import LoadBalancerError, Request, Response, header_values, whole_body
 
+LINGER = 2.0  # seconds
+
 
 class TargetGroup(Protocol):
     """What the listener forwards to."""
@@ -68,11 +70,12 @@ class Listener:
         self.idle_timeout = idle_timeout
         self.drop_invalid_headers = drop_invalid_headers
         self.log = log
-        self.random = source or random.Random()  # noqa: S311 - a share of traffic, not a secret
+        self.random = source or random.Random()
         self.port = 0
         self.connections: set[asyncio.Task[None]] = set()
         self.busy: set[asyncio.Task[None]] = set()
         self.server: asyncio.Server | None = None
+        self.closing = False
 
     async def bind(self, port: int) -> None:
         """Take 127.0.0.1:`port` (0: any) without listening yet; raise `OSError` if it is taken."""
@@ -91,6 +94,7 @@ class Listener:
         """Stop listening, let requests in flight end for `grace` seconds, close the rest."""
         if self.server is None:
             return
+        self.closing = True
         self.server.close()
         for connection in self.connections - self.busy:
             connection.cancel()
@@ -114,7 +118,7 @@ class Listener:
         writer.transport.get_protocol().on_end = task.cancel  # type: ignore[attr-defined]
         channel = Channel(h11.SERVER, reader, writer)
         try:
-            while await self._serve_request(channel, task):
+            while await self._serve_request(channel, task) and not self.closing:
                 self.busy.discard(task)
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client is gone, or this listener is closing
@@ -164,7 +168,10 @@ class Listener:
                         reason,
                     )
                 )
-        return channel.next_cycle()
+        if channel.next_cycle():
+            return True
+        await _linger(channel)
+        return False
 
     async def _receive(self, channel: Channel, unknown: Request) -> Request:
         try:
@@ -288,6 +295,16 @@ async def _respond_to_malformed(channel: Channel, response: Response) -> None:
         channel.writer.write(answer.send(h11.Data(data=chunk)) or b"")
     with contextlib.suppress(ConnectionError):
         await channel.writer.drain()
+
+
+async def _linger(channel: Channel) -> None:
+    """Read on for a moment after an early answer: a reset would take it from the client."""
+    if channel.h11.their_state is h11.SEND_BODY and channel.writer.can_write_eof():
+        channel.writer.write_eof()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while await channel.reader.read(READ_SIZE):
+                    pass
 
 
 async def _tunnel(client: Channel, response: Response, target: Channel) -> None:

@@ -58,7 +58,6 @@ class TargetGroup:
 class LoadBalancer:
     """The joining side, from alb/template.yaml. Times are in seconds."""
 
-    listener_port: int
     idle_timeout: float
     drop_invalid_headers: bool
     groups: tuple[TargetGroup, ...]
@@ -149,14 +148,16 @@ def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
     attributes: dict[str, str] = {}
     for properties in balancers.values():
         attributes |= _attributes(properties, "LoadBalancerAttributes")
-    for logical_id, listener in _resources(
-        template, "AWS::ElasticLoadBalancingV2::Listener"
-    ).items():
-        forward = listener.get("DefaultActions", [{}])[0].get("ForwardConfig")
-        if forward:
-            break
-    else:
-        raise PortableError(f"{ALB} has no listener with a ForwardConfig.")
+    forwards = {
+        name: listener["DefaultActions"][0]["ForwardConfig"]
+        for name, listener in _resources(template, "AWS::ElasticLoadBalancingV2::Listener").items()
+        if "ForwardConfig" in listener.get("DefaultActions", [{}])[0]
+    }
+    if len(forwards) != 1:
+        raise PortableError(
+            f"{ALB} has {len(forwards)} listeners with a ForwardConfig, expected 1."
+        )
+    (logical_id, forward), *_ = forwards.items()
     groups = _resources(template, "AWS::ElasticLoadBalancingV2::TargetGroup")
     found = []
     for member in forward["TargetGroups"]:
@@ -171,7 +172,6 @@ def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
         message = f"{ALB}: {logical_id} forwards to {kinds}"
         raise PortableError(f"{message}, expected one target group of type ip and one of lambda.")
     return LoadBalancer(
-        int(_Reader(ALB, logical_id, listener)("Port")),
         float(attributes.get("idle_timeout.timeout_seconds", 60)),
         attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true",
         tuple(found),

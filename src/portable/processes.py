@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -85,8 +86,11 @@ class Process:
         await self.child.wait()
 
     def error(self) -> str:
-        """Return the last line that the process wrote, which is where Python names the error."""
-        return next((line for line in reversed(self.last_lines) if line.strip()), "no output")
+        """Return what the process died of: where Python names the error, or else its last line."""
+        texts = [text for text in map(_message, self.last_lines) if text.strip()]
+        tracebacks = [text for text in texts if text.startswith("Traceback") and "\n" in text]
+        last = (tracebacks or texts or ["it wrote nothing"])[-1]
+        return last.strip().splitlines()[-1].rstrip(".")
 
     async def _end_group(self) -> None:
         if self.ended:
@@ -118,6 +122,17 @@ class Process:
             async for line in _lines(self.child.stdout):
                 self.last_lines.append(line)
                 self.output(self.name, line)
+
+
+def _message(line: str) -> str:
+    """Return the message of a JSON log line, and any other line as it is."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(record, dict):
+        return line
+    return str(record.get("exception") or record.get("message", line))
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

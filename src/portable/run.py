@@ -1,6 +1,7 @@
 """The local run: brings the system up from its manifests, and down again."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
@@ -42,9 +43,7 @@ async def run(options: Options, view: View) -> None:
     if options.docker:
         launcher = DockerLauncher(system, options.variables, view.output)
     else:
-        launcher = HostLauncher(
-            system, options.root, options.app, options.variables, view.output
-        )
+        launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
     groups = target_groups(system, launcher, options.max_sandboxes, view)
     balancer = system.load_balancer
     listener = Listener(groups, balancer.idle_timeout, balancer.drop_invalid_headers, view.access)
@@ -100,10 +99,8 @@ async def run_until_signal(options: Options, view: View) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await running
-    except asyncio.CancelledError:
-        pass
 
 
 def _kill_on_second_signal(launcher: Launcher) -> None:

@@ -34,9 +34,12 @@ class Sandbox:
         self.name = process.name
         self.timeout = timeout
         self.pool = Pool(host, port, idle_timeout=float("inf"), source=None)
+        self.listens = False
 
     async def ready(self) -> None:
         """Wait until the emulator listens; raise `SandboxError` if it does not."""
+        if self.listens:
+            return
         try:
             async with asyncio.timeout(self.START_TIMEOUT):
                 # Any answer will do; a connection alone may be Docker's, not the emulator's.
@@ -44,6 +47,7 @@ class Sandbox:
                     if not self.process.running:
                         raise SandboxError(self.process.error())
                     await asyncio.sleep(0.02)
+            self.listens = True
         except TimeoutError:
             raise SandboxError("the emulator did not start to listen") from None
 

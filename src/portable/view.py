@@ -68,7 +68,7 @@ class Summary:
         """Return the rows of the table as text."""
         total = sum(counters.requests for counters in self.counters.values())
         weights = sum(row.weight for row in self.rows)
-        cells = []
+        cells: list[tuple[str, ...]] = []
         for row in self.rows:
             counters = self.counters[row.name]
             cells.append(

