@@ -44,7 +44,7 @@ deploy: build ## everything, in this order (ENV=prod)
 	sam deploy --config-env $(ALB_ENV)
 	copilot svc deploy --name api --env $(ENV)
 
-weights: .venv/installed ## the two weights of samconfig.toml (ENV=prod)
+weights: .venv/installed ## shift traffic to the two weights of samconfig.toml (ENV=prod)
 	sam deploy --config-env $(ALB_ENV)
 
 destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=prod)

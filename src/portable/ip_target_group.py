@@ -55,9 +55,9 @@ class IPTargetGroup:
 
     @property
     def targets(self) -> str:
-        """How many targets are healthy, for people."""
+        """How many targets are healthy, as in "2 of 2"."""
         healthy = sum(task.health.state == "healthy" for task in self.tasks)
-        return f"{healthy} of {self.count} tasks"
+        return f"{healthy} of {self.count}"
 
     async def start(self) -> None:
         """Start every task and wait for its first answer; raise `PortableError`."""

@@ -22,7 +22,7 @@ MAX_RESPONSE_HEADERS = 32 * 1024  # bytes
 TEXT_TYPES = ("application/json", "application/javascript", "application/xml")  # and text/*
 # What HTTP allows in a name and in a value (RFC 9110, 5.1 and 5.5).
 NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 
 
 def request_event(request: Request, body: bytes, group_arn: str, multi_value: bool) -> Event:
@@ -106,7 +106,9 @@ def response(payload: bytes, multi_value: bool) -> Response:
         (b"Server", b"awselb/2.0"),
         (b"Date", formatdate(usegmt=True).encode()),
     ]
-    if status not in (204, 304):
+    if status in (204, 304):
+        body = b""
+    else:
         headers.append((b"Content-Length", str(len(body)).encode()))
     return Response(status, headers, whole_body(body))
 
@@ -133,7 +135,7 @@ def _headers(result: dict[str, Any], multi_value: bool) -> Headers:
                 raise _invalid(f"{field}[{name!r}] is {values!r}")
             # The load balancer computes the length and the framing itself.
             if name.lower() not in ("content-length", "server", "date"):
-                headers.append((name.encode(), value.strip().encode("utf-8", "replace")))
+                headers.append((name.encode(), value.strip().encode()))
     return without_connection_headers(headers)
 
 

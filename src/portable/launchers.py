@@ -124,7 +124,9 @@ class DockerLauncher:
         self.processes: list[Process] = []
         # The name that `sam build` gives to the function's image.
         self.image = f"{system.function.logical_id.lower()}:latest"
-        _docker("version", missing="the Docker engine does not answer: start it, or leave --docker")
+        _docker(
+            "version", missing="the Docker engine does not answer: start it, or leave --docker out"
+        )
         _docker(
             *("image", "inspect", self.image),
             missing=f"there is no image {self.image!r}: make it with `sam build`",

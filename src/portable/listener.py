@@ -139,19 +139,24 @@ class Listener:
                 self.busy.add(task)
                 started = time.perf_counter()
                 check(request)
+                ours = forwarded(request, self.port, self.drop_invalid_headers, self._trace_id)
                 chosen = self.choose()
                 group = chosen.name
-                response = await chosen.send(
-                    forwarded(request, self.port, self.drop_invalid_headers, self._trace_id)
-                )
+                response = await chosen.send(ours)
             except LoadBalancerError as error:
                 response = error_page(error)
+            except (ConnectionError, _NoRequest):
+                raise
+            except Exception as error:  # a fault of this program: said, and not to the client
+                response = error_page(LoadBalancerError(500, repr(error)))
             target = response.target
+            if response.tunnel is not None:
+                status, reason = 101, ""  # it has been switched, however it ends
             await self._respond(channel, request, response)
             status, reason = response.status, response.reason
         except _NoRequest:
             return False
-        except (h11.RemoteProtocolError, TimeoutError) as error:
+        except (h11.ProtocolError, TimeoutError) as error:
             status, reason = 502, f"the target ended in the middle of the response: {error}"
             return False
         finally:
@@ -211,10 +216,12 @@ class Listener:
                 return
             if not request.has_body and channel.h11.their_state is h11.SEND_BODY:
                 await channel.receive(self.idle_timeout)  # the end of a request without a body
+            headers = without_connection_headers(response.headers)
+            if channel.h11.their_state is h11.SEND_BODY:
+                # An answer before the whole request: the connection cannot be used again.
+                headers.append((b"Connection", b"close"))
             head = h11.Response(
-                status_code=response.status,
-                headers=without_connection_headers(response.headers),
-                reason=_reason(response.status),
+                status_code=response.status, headers=headers, reason=_reason(response.status)
             )
             channel.writer.write(channel.h11.send(head) or b"")
             async for chunk in body:
@@ -251,6 +258,11 @@ class _ClientProtocol(asyncio.StreamReaderProtocol):
     def eof_received(self) -> bool | None:
         self.on_end()
         return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self.on_end()
+        super().connection_lost(exc)
 
 
 def error_page(error: LoadBalancerError) -> Response:

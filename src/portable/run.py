@@ -49,12 +49,12 @@ async def run(options: Options, view: View) -> None:
     listener = Listener(groups, balancer.idle_timeout, balancer.drop_invalid_headers, view.access)
     try:
         try:
-            await listener.bind(options.port)
+            await listener.bind(options.port)  # a taken port is known before anything starts
+            await all_or_first_error(group.start() for group in groups)
+            await listener.start()
         except OSError as error:
             message = f"cannot listen on 127.0.0.1:{options.port}: {os.strerror(error.errno or 0)}"
             raise PortableError(f"{message}. Choose another port with --port.") from None
-        await all_or_first_error(group.start() for group in groups)
-        await listener.start()
         view.open(groups, f"http://127.0.0.1:{listener.port}")
         await asyncio.get_running_loop().create_future()  # until a signal cancels it
     finally:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -22,7 +23,7 @@ class Row(Protocol):
 
     @property
     def targets(self) -> str:
-        """How many targets are healthy, for people."""
+        """How many targets are healthy, as in "2 of 2"."""
 
 
 class Counters:
@@ -44,13 +45,14 @@ class Counters:
         if not self.seconds:
             return "-"
         ordered = sorted(self.seconds)
-        return f"{ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000:.1f} ms"
+        milliseconds = ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000
+        return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.1f} ms"
 
 
 class Summary:
     """The table: one row per target group."""
 
-    COLUMNS = ("target group", "weight", "expected", "share", "requests", "5xx", "p50", "p95")
+    COLUMNS = ("group", "weight", "expected", "share", "requests", "5xx", "p50", "p95", "healthy")
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
@@ -88,9 +90,9 @@ class Summary:
 
     def table(self) -> Table:
         """Return the table for a terminal."""
-        table = Table(title_justify="left")
-        for column in (*self.COLUMNS, "healthy"):
-            table.add_column(column, justify="left" if column in ("target group",) else "right")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for column in self.COLUMNS:
+            table.add_column(column, justify="left" if column == "group" else "right", no_wrap=True)
         for cells in self.cells():
             table.add_row(*cells)
         return table
@@ -158,8 +160,8 @@ class PlainView:
     def close(self) -> None:
         """Show the table for the last time."""
         for cells in self.summary.cells():
-            names = (*Summary.COLUMNS, "healthy")
-            self._tell(", ".join(f"{name} {cell}" for name, cell in zip(names, cells, strict=True)))
+            columns = zip(Summary.COLUMNS, cells, strict=True)
+            self._tell(", ".join(f"{name} {cell}" for name, cell in columns))
 
     def _tell(self, line: str) -> None:
         # Until the run is up its output is kept: if it fails, one sentence is all that is shown.
@@ -180,13 +182,13 @@ class LiveView:
         self.console = console or Console()
         self.summary = Summary(())
         self.lines: list[Text] = []
-        self.url = ""
+        self.footer = ""
         self.live: Live | None = None
 
     def open(self, rows: Sequence[Row], url: str) -> None:
         """Start to show; what targets wrote before is shown first."""
         self.summary = Summary(rows)
-        self.url = url
+        self.footer = f"Listening on {url} - Ctrl-C stops everything"
         self.live = Live(
             console=self.console,
             get_renderable=self._frame,
@@ -203,23 +205,29 @@ class LiveView:
 
     def notify(self, text: str) -> None:
         """Show one sentence about a target."""
-        self.lines.append(Text(text, "bold"))
+        self._tell(Text(text, "bold"))
 
     def output(self, name: str, line: str) -> None:
         """Show a line that a target wrote."""
         if not self.quiet:
-            self.lines.append(Text(f"{name} | {line}", "dim"))
+            self._tell(Text(f"{name} | {line}", "dim"))
 
     def close(self) -> None:
         """Show the table for the last time."""
         if self.live is not None:
+            self.footer = "Stopping"
             self.live.stop()
             self.live = None
+
+    def _tell(self, line: Text) -> None:
+        if self.footer == "Stopping":
+            self.console.print(line)
+        else:
+            self.lines.append(line)
 
     def _frame(self) -> Group:
         # All lines since the last frame in one go: a print each would slow the listener down.
         lines, self.lines = self.lines, []
         if lines and self.live is not None:
             self.console.print(Text("\n").join(lines))
-        where = Text(f"Listening on {self.url} - Ctrl-C stops everything")
-        return Group(self.summary.table(), where)
+        return Group(self.summary.table(), Text(self.footer))

@@ -57,6 +57,7 @@ def with_target(
                     return await use(target)
             finally:
                 await target.aclose()
+                await asyncio.sleep(0.001)  # for sockets to close: one left open is an error
 
     return asyncio.run(main())
 

@@ -1,7 +1,6 @@
 """The listener over real sockets, in front of target groups that do what the test says."""
 
 import asyncio
-import contextlib
 import random
 import socket
 import struct
@@ -123,6 +122,7 @@ def run(
             for client in lab.clients:
                 client.writer.close()
             await listener.aclose(0)
+            await asyncio.sleep(0.001)  # for sockets to close: one left open is an error
             assert not problems, "no error may leave a connection's task"
 
     return asyncio.run(main())
@@ -289,7 +289,6 @@ def test_continue_is_said_at_once_and_expect_not_forwarded():
         (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nBad Name: y\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: a\r\n\r\n", 400),
-        (b"GET nothing HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 17_000 + b"\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\n" + (b"X: " + b"a" * 9000 + b"\r\n") * 8 + b"\r\n", 400),
         (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
@@ -302,7 +301,7 @@ def test_what_is_not_forwarded_gets_an_error_page(sent, status):
     async def use(lab: Lab) -> None:
         client = await lab.client()
         client.writer.write(sent)
-        got, headers, body = await client.response(sent.partition(b" ")[0].decode())
+        got, headers, body = await client.response()
         assert got == status
         assert headers[b"server"] == b"awselb/2.0"
         assert headers[b"content-type"] == b"text/html"
@@ -633,12 +632,15 @@ def test_closing_lets_a_request_in_flight_finish():
             await asyncio.open_connection("127.0.0.1", listener.port)
         assert not closing.done()
         go_on.set()
-        async with asyncio.timeout(10):
-            assert (await reader.read()).endswith(b"\r\n\r\nok")
-            await closing
+        try:
+            async with asyncio.timeout(10):
+                assert (await reader.read()).endswith(b"\r\n\r\nok")
+                await closing
+        finally:
+            for end in (idle[1], writer):
+                end.close()
+            await asyncio.sleep(0)
         assert [access.status for access in log] == [200]
-        for end in (idle[1], writer):
-            end.close()
 
     asyncio.run(main())
 
@@ -671,11 +673,11 @@ def test_closing_before_the_start_and_a_taken_port():
         await Listener([Group()], 5, True, print).aclose(0)
         first, second = (Listener([Group()], 5, True, print) for _ in range(2))
         await first.bind(0)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", first.port)
+        await first.start()
         with pytest.raises(OSError, match="in use"):
             await second.bind(first.port)
-        with contextlib.suppress(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", first.port)
-            pytest.fail("bound is not listening yet")
         await first.aclose(0)
 
     asyncio.run(main())

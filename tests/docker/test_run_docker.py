@@ -1,0 +1,62 @@
+"""`portable run --docker`: both targets from the image that `sam build` made."""
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.docker.conftest import Run
+from tests.portable.local_run import PORTABLE, ROOT, LocalRun, local_run
+
+
+def containers(run: Run) -> list[str]:
+    return run("docker", "ps", "--all", "--filter", "name=portable-", "--quiet").stdout.split()
+
+
+@pytest.mark.parametrize("environment", ["test", "prod"])
+def test_both_targets_answer_from_the_image(image: str, run: Run, environment: str) -> None:
+    with local_run("--docker", "--env", environment) as local:
+        with local.client() as client:
+            answers = Counter(client.get("/").json() for _ in range(40))
+        assert len(containers(run)) == 3  # two tasks and a sandbox
+    assert set(answers) == {"Hello from lambda", "Hello from ecs"}
+    assert containers(run) == []
+
+
+def test_a_container_that_is_killed_is_replaced(image: str, run: Run) -> None:
+    with local_run("--docker", "--lambda-weight", "0") as local, local.client() as client:
+        tasks = [name for name in containers(run) if "task" in name_of(run, name)]
+        run("docker", "kill", *tasks)
+        while sum("is healthy" in line for line in local.err if "task" in line) < 4:
+            assert local.process.poll() is None
+        assert client.get("/").json() == "Hello from ecs"
+    assert containers(run) == []
+
+
+def name_of(run: Run, container: str) -> str:
+    return run("docker", "inspect", "--format", "{{.Name}}", container).stdout
+
+
+def test_a_missing_image_is_named(docker_engine: None, tmp_path: Path) -> None:
+    for name in ("samconfig.toml", "alb", "copilot", "src"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    template = (ROOT / "template.yaml").read_text()
+    (tmp_path / "template.yaml").write_text(template.replace("ApiFunction", "NeverBuiltFunction"))
+    failed = subprocess.run(
+        [PORTABLE, "run", "--docker"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert failed.returncode == 1
+    assert failed.stderr == (
+        "portable: there is no image 'neverbuiltfunction:latest': make it with `sam build`.\n"
+    )
+
+
+def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    local = LocalRun("--docker")
+    assert local.process.wait(60) == 1
+    local.stop()
+    assert local.err == [
+        "portable: the Docker engine does not answer: start it, or leave --docker out."
+    ]
