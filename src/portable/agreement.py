@@ -64,9 +64,17 @@ def check(system: System, root: Path) -> None:
         f"{ALB}: idle_timeout.timeout_seconds",
         balancer.idle_timeout,
         f"{service.path}: variables.KEEP_ALIVE_SECONDS",
-        float(service.variables.get("KEEP_ALIVE_SECONDS", 75)),
+        _seconds(service.path, "KEEP_ALIVE_SECONDS", service.variables, 75),
     )
     _handler(function.handler, function.logical_id, root)
+
+
+def _seconds(path: str, name: str, variables: dict[str, str], default: float) -> float:
+    try:
+        return float(variables.get(name, default))
+    except ValueError:
+        message = f"{path}: variables.{name} is {variables[name]!r}"
+        raise PortableError(f"{message}, expected a number of seconds.") from None
 
 
 def _same(left: str, left_value: object, right: str, right_value: object) -> None:

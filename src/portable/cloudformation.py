@@ -39,6 +39,7 @@ def render(path: Path, parameters: dict[str, str]) -> dict[str, Any]:
         with contextlib.redirect_stdout(None):  # it prints its complaints before it raises them
             template = Template.from_yaml(path, imports=_Imports())
         template.template.pop("Outputs", None)  # SAM's !Ref Function.Alias is not known to it
+        _check_numbers(name, template.template.get("Parameters", {}), parameters)
         rules = template.template.pop("Rules", {})
         conditions = template.template.setdefault("Conditions", {})
         assertions = {}
@@ -60,6 +61,18 @@ def render(path: Path, parameters: dict[str, str]) -> dict[str, Any]:
             raise PortableError(f"{name}: {description}")
     resources = _without_no_value(rendered["Resources"])
     return rendered | {"Resources": resources}
+
+
+def _check_numbers(path: str, declared: dict[str, Any], given: dict[str, str]) -> None:
+    # cloud-radar checks them too, without saying what is accepted.
+    for name, value in given.items():
+        declaration = declared.get(name, {})
+        if declaration.get("Type") != "Number":
+            continue
+        low, high = declaration.get("MinValue", 0), declaration.get("MaxValue", 65535)
+        if not value.isdecimal() or not int(low) <= int(value) <= int(high):
+            message = f"{path}: parameter {name} is {value!r}"
+            raise PortableError(f"{message}, expected a whole number from {low} to {high}.")
 
 
 def _without_no_value(value: Any) -> Any:
@@ -90,7 +103,12 @@ def deploy_parameters(samconfig: Path, template: str, environment: str) -> dict[
         settings = deploy.get("parameters", {})
         if not settings or settings.get("template_file", "template.yaml") != template:
             continue
-        parameters = _overrides(settings.get("parameter_overrides", []))
+        value = settings.get("parameter_overrides", [])
+        try:
+            parameters = _overrides(value)
+        except (ValueError, TypeError):
+            key = f"{section}.deploy.parameters.parameter_overrides"
+            raise PortableError(f"{name}: {key} is {value!r}, expected Name=Value pairs.") from None
         if parameters.get("EnvName") == environment:
             return parameters
         known.append(f"{parameters.get('EnvName')!r} ({section})")

@@ -108,8 +108,8 @@ def _function(template: dict[str, Any]) -> Function:
         tuple(read("ImageConfig", "EntryPoint")),
         command[0],
         {k: str(v) for k, v in read("Environment", "Variables").items()},
-        int(read("Timeout")),
-        int(read("MemorySize")),
+        read.integer("Timeout"),
+        read.integer("MemorySize"),
         read("Architectures", default=["x86_64"])[0],
     )
 
@@ -125,18 +125,20 @@ def _service(root: Path, environment: str) -> Service:
         raise PortableError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(manifest, dict):
         raise PortableError(f"{path} is empty, expected a Copilot manifest.")
-    overrides = manifest.pop("environments", {}).get(environment, {})
+    overrides = (manifest.pop("environments", None) or {}).get(environment) or {}
     read = _Reader(path, "", _merged(manifest, overrides))
-    count = read("count")
-    if isinstance(count, dict):
-        count = read("count", "range")
-        count = count["min"] if isinstance(count, dict) else str(count).partition("-")[0]
+    # Locally there is no load to scale with: as many tasks as there always are.
+    keys = ("count", "range") if isinstance(read("count"), dict) else ("count",)
+    if isinstance(read(*keys), dict):
+        count = read.integer(*keys, "min")
+    else:
+        count = read.whole(str(read(*keys)).partition("-")[0], *keys)  # as in "2-10"
     return Service(
         path,
-        int(read("image", "port")),
+        read.integer("image", "port"),
         tuple(read("command")),
         {k: str(v) for k, v in read("variables").items()},
-        int(count),
+        count,
         read("platform", default="linux/x86_64"),
         " ".join(read("image", "healthcheck", "command")),
         read("storage", default={}).get("readonly_fs", False),
@@ -159,22 +161,22 @@ def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
         )
     (logical_id, forward), *_ = forwards.items()
     groups = _resources(template, "AWS::ElasticLoadBalancingV2::TargetGroup")
-    found = []
     for member in forward["TargetGroups"]:
-        name = member["TargetGroupArn"]
-        # A Ref to a target group is rendered as its logical id.
-        if name not in groups:
-            message = f"{ALB}: {logical_id} forwards to {name!r}"
+        if member["TargetGroupArn"] not in groups:  # a Ref is rendered as the logical id
+            message = f"{ALB}: {logical_id} forwards to {member['TargetGroupArn']!r}"
             raise PortableError(f"{message}, expected one of {', '.join(groups)}.")
-        found.append(_target_group(name, groups[name], int(member["Weight"])))
-    if sorted(group.target_type for group in found) != ["ip", "lambda"]:
-        kinds = ", ".join(f"{group.logical_id} ({group.target_type})" for group in found)
-        message = f"{ALB}: {logical_id} forwards to {kinds}"
+    weights = {
+        member["TargetGroupArn"]: int(member["Weight"]) for member in forward["TargetGroups"]
+    }
+    kinds = {name: groups[name].get("TargetType", "instance") for name in weights}
+    if sorted(kinds.values()) != ["ip", "lambda"]:
+        found = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        message = f"{ALB}: {logical_id} forwards to {found}"
         raise PortableError(f"{message}, expected one target group of type ip and one of lambda.")
     return LoadBalancer(
         float(attributes.get("idle_timeout.timeout_seconds", 60)),
         attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true",
-        tuple(found),
+        tuple(_target_group(name, groups[name], weight) for name, weight in weights.items()),
     )
 
 
@@ -187,19 +189,18 @@ def _target_group(logical_id: str, properties: dict[str, Any], weight: int) -> T
     check = HealthCheck(
         enabled=not is_lambda or str(read("HealthCheckEnabled", default=False)).lower() == "true",
         path=read("HealthCheckPath", default="/"),
-        interval=float(read("HealthCheckIntervalSeconds", default=35 if is_lambda else 30)),
-        timeout=float(read("HealthCheckTimeoutSeconds", default=30 if is_lambda else 5)),
-        healthy_threshold=int(read("HealthyThresholdCount", default=5)),
-        unhealthy_threshold=int(read("UnhealthyThresholdCount", default=2)),
+        interval=read.integer("HealthCheckIntervalSeconds", default=35 if is_lambda else 30),
+        timeout=read.integer("HealthCheckTimeoutSeconds", default=30 if is_lambda else 5),
+        healthy_threshold=read.integer("HealthyThresholdCount", default=5),
+        unhealthy_threshold=read.integer("UnhealthyThresholdCount", default=2),
         matcher=str(read("Matcher", default={}).get("HttpCode", "200")),
     )
     attributes = _attributes(properties, "TargetGroupAttributes")
-    port = read("Port", default=None)
     return TargetGroup(
         logical_id,
         target_type,
         weight,
-        None if port is None else int(port),
+        read.integer("Port") if target_type == "ip" else None,
         attributes.get("lambda.multi_value_headers.enabled") == "true",
         check,
     )
@@ -221,10 +222,24 @@ class _Reader:
             if not isinstance(found, dict) or key not in found:
                 if default is not self._required:
                     return default
-                name = ".".join(filter(None, (self.place, *keys)))
-                raise PortableError(f"{self.path} has no {name}.")
+                raise PortableError(f"{self.path} has no {self._name(keys)}.")
             found = found[key]
         return found
+
+    def integer(self, *keys: str, default: Any = _required) -> int:
+        """Return a whole number."""
+        return self.whole(self(*keys, default=default), *keys)
+
+    def whole(self, value: Any, *keys: str) -> int:
+        """Return `value`, which was found at `keys`, as a whole number."""
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            message = f"{self.path}: {self._name(keys)} is {value!r}"
+            raise PortableError(f"{message}, expected a whole number.") from None
+
+    def _name(self, keys: tuple[str, ...]) -> str:
+        return ".".join(filter(None, (self.place, *keys)))
 
 
 def _resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:

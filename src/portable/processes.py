@@ -67,7 +67,7 @@ class Process:
 
     async def wait(self) -> int:
         """Wait for the end of the process; return its exit status."""
-        status = await self.child.wait()
+        status = await self._exited()
         await self._end_group()
         return status
 
@@ -77,13 +77,13 @@ class Process:
             self.child.terminate()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                await self.child.wait()
+                await self._exited()
         await self.kill()
 
     async def kill(self) -> None:
         """End the process and all that it started, now."""
         await self._end_group()
-        await self.child.wait()
+        await self._exited()
 
     def error(self) -> str:
         """Return what the process died of: where Python names the error, or else its last line."""
@@ -91,6 +91,12 @@ class Process:
         tracebacks = [text for text in texts if text.startswith("Traceback") and "\n" in text]
         last = (tracebacks or texts or ["it wrote nothing"])[-1]
         return last.strip().splitlines()[-1].rstrip(".")
+
+    async def _exited(self) -> int:
+        # child.wait() also waits for whoever else holds the pipe, such as its own children.
+        while self.child.returncode is None:
+            await asyncio.sleep(0.02)
+        return self.child.returncode
 
     async def _end_group(self) -> None:
         if self.ended:

@@ -227,7 +227,7 @@ class LiveView:
 
     def _frame(self) -> Group:
         # All lines since the last frame in one go: a print each would slow the listener down.
-        lines, self.lines = self.lines, []
-        if lines and self.live is not None:
+        if self.lines and self.live is not None:
+            lines, self.lines = self.lines, []
             self.console.print(Text("\n").join(lines))
         return Group(self.summary.table(), Text(self.footer))

@@ -67,10 +67,10 @@ class RequestLog:
     def __init__(self, app: ASGIApp, target: str) -> None:
         self.app = app
         self.target = target
-        self.enabled = logging.getLogger().isEnabledFor(logging.INFO)
+        self.level = logging.getLogger().level
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self.enabled:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
@@ -88,11 +88,14 @@ class RequestLog:
             self.write(scope, status, time.perf_counter() - started)
 
     def write(self, scope: Scope, status: int, seconds: float) -> None:
+        level = logging.ERROR if status >= 500 else logging.INFO
+        if level < self.level:
+            return
         context = scope.get("aws.context")
         trace_id = next((v for k, v in scope["headers"] if k == b"x-amzn-trace-id"), b"")
         line = {
             "timestamp": timestamp(time.time()),
-            "level": "ERROR" if status >= 500 else "INFO",
+            "level": logging.getLevelName(level),
             "message": f"{scope['method']} {scope['path']} {status}",
             "target": self.target,
             "request_id": context.aws_request_id if context else str(uuid.uuid4()),

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -18,7 +19,7 @@ class Settings(BaseModel):
 
     execution_environment: Literal["lambda", "ecs"]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    asgi_app: str = Field("portable_api.app:app", pattern=r"^[\w.]+:[\w.]+$")
+    asgi_app: str = Field("portable_api.app:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -48,10 +49,16 @@ class ServerSettings(Settings):
 
     @field_validator("forwarded_allow_ips")
     @classmethod
-    def _no_wildcard(cls, value: str) -> str:
-        # With "*" uvicorn takes the left-most X-Forwarded-For entry, which any client can forge.
-        if "*" in value:
-            raise ValueError("name the load balancer's subnets, as in '10.0.0.0/24,10.0.1.0/24'")
+    def _networks(cls, value: str) -> str:
+        # Trusting everybody, uvicorn takes the left-most X-Forwarded-For entry, which any client
+        # can forge; what is no network it compares as text, and so never trusts.
+        for part in value.split(","):
+            try:
+                everybody = ip_network(part.strip()).prefixlen == 0
+            except ValueError:
+                everybody = True
+            if everybody:
+                raise ValueError("name the load balancer's subnets, as in 10.0.0.0/24,10.0.1.0/24")
         return value
 
 
@@ -64,6 +71,8 @@ def load_app(path: str) -> Any:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # a module that the app itself imports
         raise SettingsError(f"ASGI_APP is {path!r}: there is no module {error.name!r}.") from None
+    except TypeError:  # a relative name
+        raise SettingsError(f"ASGI_APP is {path!r}, expected 'module:attribute'.") from None
     for attribute in attributes.split("."):
         if not hasattr(found, attribute):
             message = f"ASGI_APP is {path!r}: {found.__name__!r} has no {attribute!r}."
@@ -77,4 +86,5 @@ def _sentence(error: Any) -> str:
     if error["type"] == "missing":
         allowed = Settings.model_fields[error["loc"][0]].annotation.__args__  # type: ignore[union-attr]
         return f"{name} is not set: it should be {' or '.join(map(repr, allowed))}."
-    return f"{name} is {error['input']!r}: {error['msg'][:1].lower()}{error['msg'][1:]}."
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{name} is {error['input']!r}: {message[:1].lower()}{message[1:]}."

@@ -49,6 +49,7 @@ async def text(number: int) -> PlainTextResponse:
 
 @app.get("/sleep/{seconds}")
 async def sleep(seconds: float) -> str:
+    print("sleeping", seconds)
     await asyncio.sleep(seconds)
     return TARGET
 

@@ -69,12 +69,14 @@ def check_against(answer: bytes | None, timeout: float = 5) -> tuple[int | None,
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal received
-            received = await reader.readuntil(b"\r\n\r\n")
-            if answer is None:
-                await reader.read()
-            else:
-                writer.write(answer)
-            writer.close()
+            try:
+                received = await reader.readuntil(b"\r\n\r\n")
+                if answer is None:
+                    await reader.read()
+                else:
+                    writer.write(answer)
+            finally:
+                writer.close()
 
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]

@@ -109,7 +109,9 @@ def run(
 ) -> Any:
     async def main() -> Any:
         problems: list[dict[str, Any]] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, problem: problems.append(problem))
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, problem: problems.append(problem)
+        )
         log: list[Access] = []
         listener = Listener(groups, idle_timeout, True, log.append, random.Random(seed))
         lab = Lab(listener, log)

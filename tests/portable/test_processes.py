@@ -64,7 +64,8 @@ def test_output_comes_line_by_line_from_both_streams():
         assert sorted(lines.lines) == [("p", "err"), ("p", "no end"), ("p", "out")]
         assert not process.running
 
-    run("import sys; print('out'); print('err', file=sys.stderr); print('no end', end=''); sys.exit(3)", use)
+    script = "import sys; print('out'); print('err', file=sys.stderr); print('no end', end='')"
+    run(script + "; sys.exit(3)", use)
 
 
 def test_a_very_long_line_and_bytes_that_are_not_utf8():
@@ -72,7 +73,9 @@ def test_a_very_long_line_and_bytes_that_are_not_utf8():
         await process.wait()
         assert [line for _, line in lines.lines] == ["a" * 200_000, "\ufffd\u00e9"]
 
-    script = "import sys; w = sys.stdout.buffer.write; w(b'a' * 200000 + b'\\n\\xff\\xc3\\xa9\\r\\n')"
+    script = (
+        "import sys; w = sys.stdout.buffer.write; w(b'a' * 200000 + b'\\n\\xff\\xc3\\xa9\\r\\n')"
+    )
     run(script, use)
 
 
@@ -206,7 +209,7 @@ def test_all_or_first_error():
 
     async def main() -> None:
         await all_or_first_error([succeed(), succeed()])
-        with pytest.raises(PortableError, match="^no$"):
+        with pytest.raises(PortableError, match=r"^no$"):
             await all_or_first_error([hang(), fail()])
 
     asyncio.run(main())

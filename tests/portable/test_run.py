@@ -85,6 +85,7 @@ def test_both_targets_answer_half_of_the_requests(project_run: LocalRun) -> None
 def test_the_access_log_names_the_target_of_every_request(project_run: LocalRun) -> None:
     before = len(project_run.out)
     counts = answers(project_run, "/?logged", 20)
+    wait_for(lambda: len(project_run.out) >= before + 20)
     lines = project_run.out[before:]
     pattern = r"\S+Z 127\.0\.0\.1 GET /\?logged 200 (lambda sandbox-\d+|fargate task-[12]) [\d.]+ms"
     assert len(lines) == 20 and all(re.fullmatch(pattern, line) for line in lines)
@@ -97,6 +98,7 @@ def test_both_targets_log_a_request_with_the_same_fields(project_run: LocalRun) 
     with project_run.client() as client:
         for _ in range(40):
             client.get("/", headers={"X-Amzn-Trace-Id": trace_id})
+    wait_for(lambda: sum(trace_id in line for line in project_run.err) >= 40)
     lines = [line.partition(" | ")[2] for line in project_run.err]
     requests = [json.loads(line) for line in lines if trace_id in line]
     assert {line["target"] for line in requests} == {"lambda", "ecs"}
@@ -226,8 +228,7 @@ def test_a_signal_ends_everything_after_the_requests_in_flight(number: int) -> N
     run.wait_until_up()
     with run.client() as client, ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(client.get, "/sleep/2") for _ in range(8)]
-        wait_for(lambda: sum("sandbox" in line for line in run.err) >= 1)
-        time.sleep(0.5)
+        wait_for(lambda: sum("sleeping" in line for line in run.err) == 8)
         assert len(run.descendants()) >= 4
         assert run.stop(number) == 0
         assert [answer.result().status_code for answer in waiting] == [200] * 8
@@ -238,11 +239,19 @@ def test_a_second_signal_ends_everything_at_once() -> None:
     run.wait_until_up()
     with run.client() as client, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.get, "/sleep/50")
-        time.sleep(0.5)
+        wait_for(lambda: any("sleeping 50" in line for line in run.err))
         run.process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        wait_for(lambda: _refuses(run.url))  # the first signal has been seen
         assert run.stop(signal.SIGINT) == 130
         assert isinstance(waiting.exception(), httpx.HTTPError)
+
+
+def _refuses(url: str) -> bool:
+    try:
+        httpx.get(url, trust_env=False)
+    except httpx.ConnectError:
+        return True
+    return False
 
 
 def test_a_signal_during_the_start_leaves_nothing_behind() -> None:

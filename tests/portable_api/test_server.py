@@ -1,0 +1,142 @@
+"""The Fargate side, started as its image starts it."""
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from portable.processes import free_port
+
+APP = """
+import asyncio
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            print(message["type"])
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    if scope["path"] == "/slow":
+        print("slow")
+        await asyncio.sleep(0.3)
+    body = f"{scope['client'][0]} {scope['scheme']}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+@contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server of its own process, ready for requests."""
+    (folder / "users_app.py").write_text(APP)
+    port = free_port()
+    environment = {
+        "EXECUTION_ENVIRONMENT": "ecs",
+        "ASGI_APP": "users_app:app",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "PYTHONPATH": str(folder),
+        "PYTHONUNBUFFERED": "1",
+        **variables,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "portable_api.server"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as server:
+        try:
+            until(server, "Uvicorn running on")
+            yield server, port
+        finally:
+            server.kill()
+
+
+def until(server: subprocess.Popen[str], text: str) -> str:
+    for line in server.stdout:
+        if text in line:
+            return line
+    raise AssertionError(f"the server ended before it wrote {text!r}")
+
+
+def get(port: int, path: str = "/", **headers: str) -> tuple[http.client.HTTPResponse, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("GET", path, headers=named)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response, body
+
+
+@pytest.mark.parametrize(
+    ("trusted", "client"),
+    [
+        ("127.0.0.0/24", "203.0.113.7 https"),
+        ("10.0.0.0/24,127.0.0.1/32", "203.0.113.7 https"),
+        ("10.0.0.0/24", "127.0.0.1 http"),
+    ],
+)
+def test_the_client_is_the_address_that_the_load_balancer_added(tmp_path, trusted, client):
+    """The left-most one is the client's own invention."""
+    with serving(tmp_path, FORWARDED_ALLOW_IPS=trusted) as (_, port):
+        forged = {"X_Forwarded_For": "6.6.6.6, 203.0.113.7", "X_Forwarded_Proto": "https"}
+        response, body = get(port, **forged)
+        assert body == client
+        assert response.headers["server"] is None
+
+
+def test_sigterm_finishes_what_is_in_flight(tmp_path):
+    with serving(tmp_path) as (server, port), socket.create_connection(("127.0.0.1", port)) as peer:
+        peer.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(server, "slow")
+        server.send_signal(signal.SIGTERM)
+        answer = b""
+        while data := peer.recv(4096):
+            answer += data
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        until(server, "lifespan.shutdown")
+        server.wait(20)
+
+
+def test_headers_as_large_as_the_load_balancers(tmp_path):
+    with serving(tmp_path) as (_, port):
+        response, _ = get(port, **{f"X_{number}": "a" * 15_000 for number in range(4)})
+        assert response.status == 200
+
+
+def test_the_projects_own_app_and_its_log(tmp_path):
+    with serving(tmp_path, ASGI_APP="portable_api.app:app") as (server, port):
+        response, body = get(port, X_Amzn_Trace_Id="Root=1-a-b")
+        assert (response.status, body) == (200, '"Hello from ecs"')
+        line = json.loads(until(server, "duration_ms"))
+        assert (line["target"], line["trace_id"], line["path"]) == ("ecs", "Root=1-a-b", "/")
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({}, "EXECUTION_ENVIRONMENT is not set: it should be 'lambda' or 'ecs'."),
+        ({"PORT": "x", "EXECUTION_ENVIRONMENT": "ecs"}, "PORT is 'x': "),
+        (
+            {"ASGI_APP": "nothing:app", "EXECUTION_ENVIRONMENT": "ecs"},
+            "ASGI_APP is 'nothing:app': there is no module 'nothing'.",
+        ),
+    ],
+)
+def test_a_bad_setting_is_one_sentence_and_status_1(variables, message):
+    command = [sys.executable, "-m", "portable_api.server"]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
