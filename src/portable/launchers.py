@@ -5,12 +5,14 @@ address and port to listen on, and which peer is the load balancer.
 """
 
 import asyncio
+import json
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
+from ipaddress import ip_network
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -132,10 +134,7 @@ class DockerLauncher:
             missing=f"there is no image {self.image!r}: make it with `sam build`",
         )
         # Containers see the listener, and whatever else comes from this machine, as this address.
-        self.gateway = _docker(
-            *("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"),
-            missing="Docker has no bridge network",
-        )
+        self.gateway = _gateway()
 
     async def task(self, number: int) -> Task:
         """Start task `number` of the service; raise `PortableError`."""
@@ -245,6 +244,16 @@ def _without_invocation_lines(output: Output) -> Output:
             output(name, line)
 
     return filtered
+
+
+def _gateway() -> str:
+    network = _docker(
+        *("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"),
+        missing="Docker has no network named 'bridge'",
+    )
+    config = json.loads(network)[0]
+    # Where the engine does not name it, it is the first address of the network.
+    return config.get("Gateway") or str(next(ip_network(config["Subnet"]).hosts()))
 
 
 def _docker(*arguments: str, missing: str) -> str:

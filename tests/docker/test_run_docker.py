@@ -20,6 +20,9 @@ def test_both_targets_answer_from_the_image(image: str, run: Run, environment: s
         with local.client() as client:
             answers = Counter(client.get("/").json() for _ in range(40))
         assert len(containers(run)) == 3  # two tasks and a sandbox
+        for container in containers(run):
+            if "task" in name_of(run, container):
+                assert_trusts_its_gateway_only(run, container)
     assert set(answers) == {"Hello from lambda", "Hello from ecs"}
     assert containers(run) == []
 
@@ -32,6 +35,12 @@ def test_a_container_that_is_killed_is_replaced(image: str, run: Run) -> None:
             assert local.process.poll() is None
         assert client.get("/").json() == "Hello from ecs"
     assert containers(run) == []
+
+
+def assert_trusts_its_gateway_only(run: Run, container: str) -> None:
+    template = "{{.NetworkSettings.Gateway}} {{range .Config.Env}}{{.}} {{end}}"
+    gateway, *variables = run("docker", "inspect", "--format", template, container).stdout.split()
+    assert f"FORWARDED_ALLOW_IPS={gateway}" in variables
 
 
 def name_of(run: Run, container: str) -> str:

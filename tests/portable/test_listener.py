@@ -485,6 +485,48 @@ def test_a_refused_upload_still_gets_its_answer():
     run(use, Group(refuse))
 
 
+def test_a_head_that_is_far_too_large_still_gets_its_answer():
+    async def use(lab: Lab) -> None:
+        def ask() -> bytes:
+            with socket.create_connection(("127.0.0.1", lab.listener.port), timeout=10) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 1_000_000)
+                client.sendall(b"\r\n\r\n")
+                return client.recv(12)
+
+        assert await asyncio.to_thread(ask) == b"HTTP/1.1 400"
+
+    run(use, Group())
+
+
+def test_a_connection_goes_on_after_an_upload():
+    """To a real target, which answers as soon as it has the last byte."""
+
+    async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for _ in range(3):
+                await reader.readuntil(b"\r\n\r\n")
+                body = await reader.readexactly(100_000)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body[-3:])
+            await reader.read()
+        finally:
+            writer.close()
+
+    async def use(lab: Lab) -> None:
+        async with await asyncio.start_server(upstream, "127.0.0.1", 0) as server:
+            target = IPTarget("127.0.0.1", server.sockets[0].getsockname()[1], 5, None)
+            group.answer = target.send
+            client = await lab.client()
+            for end in (b"abc", b"def", b"ghi"):
+                head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+                client.writer.write(head + b"a" * 99_997 + end)
+                assert await client.response() == (200, {b"content-length": b"3"}, end)
+            assert len(target.pool.idle) == 1
+            await target.aclose()
+
+    group = Group()
+    run(use, group)
+
+
 def test_a_target_that_ends_in_the_middle_is_502_in_the_log():
     async def half() -> AsyncIterator[bytes]:
         yield b"abc"
