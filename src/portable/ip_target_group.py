@@ -101,6 +101,7 @@ class IPTargetGroup:
             if status is not None:
                 return status
             await asyncio.sleep(self.FIRST_CHECKS)
+        await task.process.wait()
         return None
 
     async def _supervise(self, number: int, task: Task) -> None:

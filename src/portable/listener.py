@@ -311,7 +311,7 @@ async def _respond_to_malformed(channel: Channel, response: Response) -> None:
 
 async def _linger(channel: Channel) -> None:
     """Read on for a moment after an early answer: a reset would take it from the client."""
-    if channel.h11.their_state is h11.SEND_BODY and channel.writer.can_write_eof():
+    if channel.h11.their_state in (h11.SEND_BODY, h11.ERROR):
         channel.writer.write_eof()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER):

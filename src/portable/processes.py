@@ -66,7 +66,7 @@ class Process:
         return self.child.returncode is None
 
     async def wait(self) -> int:
-        """Wait for the end of the process; return its exit status."""
+        """Wait for the end of the process and of its output; return its exit status."""
         status = await self._exited()
         await self._end_group()
         return status
@@ -78,10 +78,12 @@ class Process:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._exited()
-        await self.kill()
+        await self._end_group()
+        await self._exited()
 
     async def kill(self) -> None:
         """End the process and all that it started, now."""
+        self.output = lambda name, line: None  # what a killed process complains of is no news
         await self._end_group()
         await self._exited()
 
@@ -102,7 +104,6 @@ class Process:
         if self.ended:
             return  # by now the number may be another process's
         self.ended = True
-        self.output = lambda name, line: None  # what a killed process complains of is no news
         self.signal_group(signal.SIGKILL)
         if self.cleanup:
             quiet = asyncio.subprocess.DEVNULL

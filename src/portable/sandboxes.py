@@ -45,6 +45,7 @@ class Sandbox:
                 # Any answer will do; a connection alone may be Docker's, not the emulator's.
                 while await probe("/", 1.0, self.pool.host, self.pool.port) is None:
                     if not self.process.running:
+                        await self.process.wait()
                         raise SandboxError(self.process.error())
                     await asyncio.sleep(0.02)
             self.listens = True
