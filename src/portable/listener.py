@@ -6,22 +6,18 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-
 """
 
 import asyncio
-import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import Protocol
 
 import h11
 
 from portable.forwarding import check, forwarded
-from portable.http1 import READ_SIZE, Channel, without_connection_headers
-from portable.messages import LoadBalancerError, Request, Response, header_values, whole_body
-
-LINGER = 2.0  # seconds
+from portable.http1 import READ_SIZE, Channel
+from portable.messages import LoadBalancerError, Request, Response, header_values
+from portable.replies import client_body, client_error, error_page, linger, respond
 
 
 class TargetGroup(Protocol):
@@ -152,7 +148,7 @@ class Listener:
             target = response.target
             if response.tunnel is not None:
                 status, reason = 101, ""  # it has been switched, however it ends
-            await self._respond(channel, request, response)
+            await respond(channel, request, response, self.idle_timeout)
             status, reason = response.status, response.reason
         except _NoRequest:
             return False
@@ -175,7 +171,7 @@ class Listener:
                 )
         if channel.next_cycle():
             return True
-        await _linger(channel)
+        await linger(channel)
         return False
 
     async def _receive(self, channel: Channel, unknown: Request) -> Request:
@@ -186,7 +182,7 @@ class Listener:
                 raise LoadBalancerError(408, "the client sent no data") from None
             raise _NoRequest from None
         except h11.RemoteProtocolError as error:
-            raise LoadBalancerError(_client_error(error), str(error)) from None
+            raise LoadBalancerError(client_error(error), str(error)) from None
         if not isinstance(event, h11.Request):
             raise _NoRequest
         if channel.h11.they_are_waiting_for_100_continue:
@@ -198,52 +194,15 @@ class Listener:
             headers,
             unknown.client,
             event.http_version,
-            _client_body(channel, self.idle_timeout),
+            client_body(channel, self.idle_timeout),
             has_body=bool(
                 header_values(headers, b"transfer-encoding")
                 or header_values(headers, b"content-length") not in ([], [b"0"])
             ),
         )
 
-    async def _respond(self, channel: Channel, request: Request, response: Response) -> None:
-        body = response.body
-        try:
-            if channel.h11.our_state is h11.ERROR or channel.h11.their_state is h11.ERROR:
-                await _respond_to_malformed(channel, response)
-                return
-            if response.tunnel is not None:
-                await _tunnel(channel, response, response.tunnel)
-                return
-            if not request.has_body and channel.h11.their_state is h11.SEND_BODY:
-                await channel.receive(self.idle_timeout)  # the end of a request without a body
-            headers = without_connection_headers(response.headers)
-            if channel.h11.their_state is h11.SEND_BODY:
-                # An answer before the whole request: the connection cannot be used again.
-                headers.append((b"Connection", b"close"))
-            head = h11.Response(
-                status_code=response.status, headers=headers, reason=_reason(response.status)
-            )
-            channel.writer.write(channel.h11.send(head) or b"")
-            async for chunk in body:
-                if request.method != b"HEAD":
-                    await channel.send(h11.Data(data=chunk))
-            await channel.send(h11.EndOfMessage())
-        finally:
-            await body.aclose()  # type: ignore[attr-defined]
-
     def _trace_id(self, seconds: float) -> str:
         return f"1-{int(seconds):08x}-{self.random.getrandbits(96):024x}"
-
-
-async def _client_body(channel: Channel, timeout: float) -> AsyncIterator[bytes]:
-    """Yield the request's body; raise `LoadBalancerError` where the client fails to send it."""
-    try:
-        async for chunk in channel.body(timeout):
-            yield chunk
-    except TimeoutError:
-        raise LoadBalancerError(408, "the client did not send the whole body") from None
-    except (h11.RemoteProtocolError, ConnectionError) as error:
-        raise LoadBalancerError(400, f"the body is malformed: {error}") from None
 
 
 class _NoRequest(Exception):
@@ -263,81 +222,3 @@ class _ClientProtocol(asyncio.StreamReaderProtocol):
         if exc is not None:
             self.on_end()
         super().connection_lost(exc)
-
-
-def error_page(error: LoadBalancerError) -> Response:
-    """Return the load balancer's own answer."""
-    title = f"{error.status} {_reason(error.status).decode()}".strip()
-    body = (
-        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
-        f"<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
-    ).encode()
-    headers = [
-        (b"Server", b"awselb/2.0"),
-        (b"Date", formatdate(usegmt=True).encode()),
-        (b"Content-Type", b"text/html"),
-        (b"Content-Length", str(len(body)).encode()),
-    ]
-    return Response(error.status, headers, whole_body(body), error.target, error.reason)
-
-
-def _reason(status: int) -> bytes:
-    try:
-        return HTTPStatus(status).phrase.encode()
-    except ValueError:
-        return b""
-
-
-def _client_error(error: h11.RemoteProtocolError) -> int:
-    # h11's hints: 501 for a transfer encoding other than chunked, 431 for too large a head,
-    # which the load balancer answers with 400.
-    return 501 if error.error_status_hint == 501 else 400
-
-
-async def _respond_to_malformed(channel: Channel, response: Response) -> None:
-    """Answer on a connection whose client broke the protocol, and close it."""
-    answer = h11.Connection(h11.SERVER)
-    answer.receive_data(b"GET / HTTP/1.0\r\n\r\n")
-    answer.next_event()
-    head = h11.Response(
-        status_code=response.status, headers=response.headers, reason=_reason(response.status)
-    )
-    channel.writer.write(answer.send(head) or b"")
-    async for chunk in response.body:
-        channel.writer.write(answer.send(h11.Data(data=chunk)) or b"")
-    with contextlib.suppress(ConnectionError):
-        await channel.writer.drain()
-
-
-async def _linger(channel: Channel) -> None:
-    """Read on for a moment after an early answer: a reset would take it from the client."""
-    if channel.h11.their_state in (h11.SEND_BODY, h11.ERROR):
-        channel.writer.write_eof()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER):
-                while await channel.reader.read(READ_SIZE):
-                    pass
-
-
-async def _tunnel(client: Channel, response: Response, target: Channel) -> None:
-    """Pass bytes both ways after 101 Switching Protocols, until one side closes."""
-    await client.send(h11.InformationalResponse(status_code=101, headers=response.headers))
-    client.writer.write(target.h11.trailing_data[0])
-    target.writer.write(client.h11.trailing_data[0])
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(READ_SIZE):
-            writer.write(data)
-            await writer.drain()
-
-    try:
-        ways = (
-            asyncio.create_task(copy(client.reader, target.writer)),
-            asyncio.create_task(copy(target.reader, client.writer)),
-        )
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-    finally:
-        target.close()

@@ -13,7 +13,7 @@ import pytest
 from portable.forwarding import check
 from portable.ip_targets import IPTarget
 from portable.lambda_events import response as lambda_response
-from portable.listener import Access, Listener, error_page
+from portable.listener import Access, Listener
 from portable.messages import (
     Headers,
     LoadBalancerError,
@@ -22,6 +22,7 @@ from portable.messages import (
     header_values,
     whole_body,
 )
+from portable.replies import error_page
 
 Answer = Callable[[Request], Awaitable[Response]]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
