@@ -127,8 +127,8 @@ async def client_body(channel: Channel, timeout: float) -> AsyncIterator[bytes]:
 async def linger(channel: Channel) -> None:
     """Read on for a moment after an early answer: a reset would take it from the client."""
     if channel.h11.their_state in (h11.SEND_BODY, h11.ERROR):
-        channel.writer.write_eof()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, OSError):  # OSError: the client is gone already
+            channel.writer.write_eof()
             async with asyncio.timeout(LINGER):
                 while await channel.reader.read(READ_SIZE):
                     pass
