@@ -34,7 +34,7 @@ async def both_targets(options: Options, view: View) -> AsyncIterator[dict[str, 
             balancer.idle_timeout,
             balancer.drop_invalid_headers,
             view.access,
-            random.Random(0),  # noqa: S311 - trace ids, the same ones on both sides
+            random.Random(0),  # the same trace ids on both sides
         )
         for group in groups
     }
