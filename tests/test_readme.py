@@ -279,7 +279,7 @@ def test_numbers_are_those_of_the_manifests():
     assert system.load_balancer.idle_timeout == 60
     assert "idle timeout of the ALB, 60 s |" in README
     assert "| 60 s without a byte, then a 504 |" in README
-    assert f"| {system.function.timeout:g} s (`Timeout`), then a 502 |" in README
+    assert f"| {system.function.timeout:g} s (`Timeout`), half a second earlier a 504 |" in README
     assert f"HTTP on {system.service.port}\n" in README
     manifest = yaml_parse((ROOT / "copilot/api/manifest.yml").read_text())
     size = f"{manifest['cpu'] // 1024} vCPU and {manifest['memory'] // 1024} GB"

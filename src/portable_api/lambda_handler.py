@@ -1,31 +1,54 @@
 """The Lambda side: `handler` turns one ALB event into one request to the app."""
 
+import logging
 import os
+import signal
+import sys
+import threading
 from typing import Any
 
-from mangum import Mangum
-from mangum.protocols import HTTPCycle, LifespanCycle
-from mangum.types import LambdaContext, LambdaEvent
-
+from portable_api.adapter import LambdaApp
 from portable_api.logs import configure_logging
 from portable_api.settings import Settings, load_app
 
+RETRY = 0.1  # seconds
 
-class LambdaApp(Mangum):
-    """Mangum with the app's start-up run once per sandbox instead of once per invocation."""
 
-    def __init__(self, app: Any) -> None:
-        super().__init__(app, lifespan="off")
-        self.lifespan_cycle = LifespanCycle(app, "auto")
-        self.lifespan_cycle.__enter__()
+def handler(event: Any, context: Any) -> Any:
+    """Answer one invocation."""
+    try:
+        return lambda_app(event, context)
+    except SystemExit as error:
+        leave(error.code if isinstance(error.code, int) else 1)
 
-    def __call__(self, event: LambdaEvent, context: LambdaContext) -> dict[str, Any]:
-        """Answer one invocation: an ALB event in, an ALB response out."""
-        request = self.infer(event, context)
-        scope = {**request.scope, "state": self.lifespan_cycle.lifespan_state.copy()}
-        return request(HTTPCycle(scope, request.body)(self.app))
+
+def stop(*_: object) -> None:
+    """Shut the app down and end the sandbox, once no request is in flight.
+
+    Lambda sends SIGTERM only where an extension is registered:
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    """
+    if lambda_app.busy:
+        again = threading.Timer(RETRY, os.kill, (os.getpid(), signal.SIGTERM))
+        again.daemon = True
+        again.start()
+        return
+    try:
+        lambda_app.stop()
+    except Exception:
+        logging.getLogger(__name__).exception("The shutdown failed.")
+        leave(1)
+    leave(0)
+
+
+def leave(status: int) -> None:
+    """End the process; sys.exit() would wait for the runtime client's thread for ever."""
+    sys.stdout.flush()
+    os._exit(status)
 
 
 settings = Settings.from_environment(os.environ)
 configure_logging(settings.log_level, settings.execution_environment)
-handler = LambdaApp(load_app(settings.asgi_app))
+lambda_app = LambdaApp(load_app(settings.asgi_app))
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, stop)

@@ -55,7 +55,7 @@ async def sleep(seconds: float) -> str:
 
 
 @app.get("/block/{seconds}")
-def block(seconds: float) -> str:
+async def block(seconds: float) -> str:
     time.sleep(seconds)
     return TARGET
 

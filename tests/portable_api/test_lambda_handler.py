@@ -5,6 +5,7 @@ import base64
 import importlib
 import json
 import logging
+import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from portable.lambda_events import response as alb_response
+from portable_api.adapter import EventError, LambdaApp
 from portable_api.logs import configure_logging
 from portable_api.settings import Settings
 
@@ -25,23 +27,33 @@ CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
 
 @pytest.fixture
 def lambda_handler(monkeypatch):
-    """The module, imported as in a sandbox; logging and event loop are put back."""
+    """The module, imported as in a sandbox; logging and signals are put back."""
     root, mangum = logging.getLogger(), logging.getLogger("mangum")
-    before = (root.level, root.handlers[:], mangum.level)
+    before = (root.level, root.handlers[:], mangum.level, signal.getsignal(signal.SIGTERM))
     monkeypatch.setenv("EXECUTION_ENVIRONMENT", "lambda")
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
     for name in ("portable_api.app", "portable_api.lambda_handler"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module("portable_api.lambda_handler")
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()
-    asyncio.set_event_loop(None)
+    module = importlib.import_module("portable_api.lambda_handler")
+    yield module
+    module.lambda_app.stop()
+    signal.signal(signal.SIGTERM, before[3])
     root.setLevel(before[0])
     root.handlers[:] = before[1]
     mangum.setLevel(before[2])
+
+
+@pytest.fixture
+def lambda_app(lambda_handler):
+    """Make further apps, which are stopped at the end."""
+    made = []
+
+    def make(app: Any) -> LambdaApp:
+        made.append(LambdaApp(app))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.stop()
 
 
 @pytest.fixture
@@ -73,7 +85,7 @@ def test_events_of_the_repository(lambda_handler, event):
 
 
 def test_an_event_that_is_none_of_the_load_balancers_is_refused(lambda_handler, event):
-    with pytest.raises(RuntimeError, match="unable to infer"):
+    with pytest.raises(EventError, match="not a request of a load balancer"):
         lambda_handler.handler(event("not-alb"), CONTEXT)
 
 
@@ -91,9 +103,7 @@ def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, ev
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             await client.get("/?tag=a", headers=headers)
 
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(on_fargate())
-    loop.close()
+    asyncio.run(on_fargate())
     (on_ecs,) = request_lines(capsys.readouterr().out)
     assert list(on_lambda) == list(on_ecs)
     same = {"level", "message", "trace_id", "method", "path", "status"}
@@ -103,7 +113,7 @@ def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, ev
     assert on_lambda["trace_id"] == "Root=1-68f0a1b2-5f84c7a52ab84d0c9e1f3b67"
 
 
-def test_the_lifespan_runs_once_for_all_invocations(lambda_handler, event):
+def test_the_lifespan_runs_once_for_all_invocations(lambda_app, event):
     started = []
 
     @asynccontextmanager
@@ -122,32 +132,32 @@ def test_the_lifespan_runs_once_for_all_invocations(lambda_handler, event):
     async def own(request: Request) -> bool:
         return hasattr(request.state, "own")
 
-    handler = lambda_handler.LambdaApp(app)
+    handler = lambda_app(app)
     assert len(started) == 1
     assert [handler(event("alb-get"), CONTEXT)["body"] for _ in range(5)] == ["1"] * 5
     assert handler(event("alb-health-check"), CONTEXT)["body"] == "false"
 
 
-def test_a_lifespan_that_fails_fails_the_sandbox(lambda_handler):
+def test_a_lifespan_that_fails_fails_the_sandbox(lambda_app):
     @asynccontextmanager
     async def lifespan(app: FastAPI):
         raise ValueError("no database")
         yield
 
     with pytest.raises(Exception, match="no database"):
-        lambda_handler.LambdaApp(FastAPI(lifespan=lifespan))
+        lambda_app(FastAPI(lifespan=lifespan))
 
 
-def test_an_app_without_a_lifespan_works(lambda_handler, event):
+def test_an_app_without_a_lifespan_works(lambda_app, event):
     async def app(scope: Any, receive: Any, send: Any) -> None:
         assert scope["type"] == "http"
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    assert lambda_handler.LambdaApp(app)(event("alb-get"), CONTEXT)["statusCode"] == 204
+    assert lambda_app(app)(event("alb-get"), CONTEXT)["statusCode"] == 204
 
 
-def test_an_exception_is_a_500_and_an_error_in_the_log(lambda_handler, event, capsys):
+def test_an_exception_is_a_500_and_an_error_in_the_log(lambda_app, event, capsys):
     app = importlib.import_module("portable_api.app").create_app(
         Settings(execution_environment="lambda")
     )
@@ -157,7 +167,7 @@ def test_an_exception_is_a_500_and_an_error_in_the_log(lambda_handler, event, ca
         raise ValueError("a bug")
 
     configure_logging("INFO", "lambda")  # to the standard output of this test
-    handler = lambda_handler.LambdaApp(app)
+    handler = lambda_app(app)
     assert handler(event("alb-get") | {"path": "/fails"}, CONTEXT)["statusCode"] == 500
     out = capsys.readouterr().out
     (line,) = request_lines(out)
@@ -169,7 +179,7 @@ def test_an_exception_is_a_500_and_an_error_in_the_log(lambda_handler, event, ca
     assert handler(event("alb-get"), CONTEXT)["statusCode"] == 200  # the sandbox lives on
 
 
-def test_bodies_cookies_and_bytes_pass(lambda_handler, event):
+def test_bodies_cookies_and_bytes_pass(lambda_app, event):
     app = FastAPI()
 
     @app.post("/")
@@ -181,12 +191,12 @@ def test_bodies_cookies_and_bytes_pass(lambda_handler, event):
 
     sent = event("alb-post")
     sent |= {"body": base64.b64encode(b"\x00\x01").decode(), "isBase64Encoded": True}
-    result = lambda_handler.LambdaApp(app)(sent, CONTEXT)
+    result = lambda_app(app)(sent, CONTEXT)
     assert (result["isBase64Encoded"], base64.b64decode(result["body"])) == (True, b"\x00\x01\xff")
     assert len(result["multiValueHeaders"]["set-cookie"]) == 2
 
 
-def test_repeated_headers_and_parameters_arrive_whole(lambda_handler, event):
+def test_repeated_headers_and_parameters_arrive_whole(lambda_app, event):
     app = FastAPI()
 
     @app.get("/")
@@ -194,7 +204,7 @@ def test_repeated_headers_and_parameters_arrive_whole(lambda_handler, event):
         query = request.query_params
         return [request.headers.getlist("x-example"), query.getlist("tag"), query.getlist("empty")]
 
-    result = lambda_handler.LambdaApp(app)(event("alb-get"), CONTEXT)
+    result = lambda_app(app)(event("alb-get"), CONTEXT)
     assert json.loads(result["body"]) == [["first", "second, third"], ["a", "b c"], [""]]
 
 

@@ -1,0 +1,44 @@
+"""What the adapter takes from inside Mangum: fails where a release moves it."""
+
+import inspect
+from importlib.metadata import version
+
+import mangum
+from mangum.handlers import ALB
+from mangum.protocols import HTTPCycle, LifespanCycle
+from mangum.protocols.http import HTTPCycleState
+
+
+def parameters(of):
+    return list(inspect.signature(of).parameters)
+
+
+def test_the_version_is_the_one_that_was_read():
+    assert version("mangum").split(".")[:2] == ["0", "22"]
+
+
+def test_the_adapter_s_own_interface():
+    assert parameters(mangum.Mangum)[:2] == ["app", "lifespan"]
+    assert "custom_handlers" in parameters(mangum.Mangum)
+    assert mangum.Mangum(lambda *_: None, lifespan="off").config["text_mime_types"]
+
+
+def test_a_handler_is_four_members():
+    assert parameters(ALB) == ["event", "context", "config"]
+    assert parameters(ALB.infer) == ["event", "context", "config"]
+    assert isinstance(ALB.body, property) and isinstance(ALB.scope, property)
+    assert parameters(ALB.__call__) == ["self", "response"]
+
+
+def test_a_cycle_keeps_its_state_and_answer():
+    cycle = HTTPCycle({"method": "GET", "path": "/"}, b"")
+    assert cycle.state is HTTPCycleState.REQUEST
+    assert {state.name for state in HTTPCycleState} == {"REQUEST", "RESPONSE", "COMPLETE"}
+    assert inspect.iscoroutinefunction(cycle.run) and parameters(HTTPCycle.run) == ["self", "app"]
+    assert inspect.iscoroutinefunction(cycle.send) and inspect.iscoroutinefunction(cycle.receive)
+
+
+def test_a_lifespan_is_a_context_with_state():
+    assert parameters(LifespanCycle) == ["app", "lifespan"]
+    assert parameters(LifespanCycle.__exit__) == ["self", "exc_type", "exc_value", "traceback"]
+    assert "self.lifespan_state: dict[str, Any] = {}" in inspect.getsource(LifespanCycle)
