@@ -64,7 +64,10 @@ class Channel:
 
     def next_cycle(self) -> bool:
         """Prepare for another request on this connection; False if it cannot be used again."""
-        if self.h11.our_state is h11.DONE and self.h11.their_state is h11.DONE:
+        done = self.h11.our_state is h11.DONE and self.h11.their_state is h11.DONE
+        # A server that sends more than it announced has nothing else to say that can be trusted.
+        surplus = self.h11.our_role is h11.CLIENT and self.h11.trailing_data[0]
+        if done and not surplus:
             self.h11.start_next_cycle()
             self.idle_since = time.monotonic()
             return True

@@ -135,7 +135,7 @@ def _headers(result: dict[str, Any], multi_value: bool) -> Headers:
                 raise _invalid(f"{field}[{name!r}] is {values!r}")
             # The load balancer computes the length and the framing itself.
             if name.lower() not in ("content-length", "server", "date"):
-                headers.append((name.encode(), value.strip().encode()))
+                headers.append((name.encode(), value.strip(" \t").encode()))
     return without_connection_headers(headers)
 
 

@@ -102,6 +102,9 @@ class Cycle(HTTPCycle):
             if self.state is not HTTPCycleState.COMPLETE:
                 self._answer(504, b"Gateway Timeout")
         else:
+            if task.cancelled() and self.state is not HTTPCycleState.COMPLETE:
+                logger.error("The app cancelled the request.")
+                self._answer(500, b"Internal Server Error")
             await _end(asyncio.all_tasks() - before, min(LEFTOVER_TIME, seconds or LEFTOVER_TIME))
         return {"status": self.status, "headers": self.headers, "body": self.body}
 

@@ -23,10 +23,7 @@ LARGEST_ESCAPE = 6  # bytes of JSON for one byte of a body, as in \u0000
 TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
 # They speak of one connection, which is the load balancer's business (RFC 9110, 7.6.1).
 CONNECTION_HEADERS = frozenset(
-    (
-        *("connection", "keep-alive", "proxy-connection", "te"),
-        *("trailer", "transfer-encoding", "upgrade"),
-    )
+    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding")
 )
 
 
@@ -79,7 +76,7 @@ class ALBHandler(ALB):
         for name, value in response["headers"]:
             key = bytes(name).decode("latin-1").lower()
             if key not in CONNECTION_HEADERS:
-                headers.setdefault(key, []).append(bytes(value).decode("latin-1"))
+                headers.setdefault(key, []).append(_header_text(bytes(value)))
         text = _text(body, headers)
         result: dict[str, Any] = {
             "statusCode": status,
@@ -130,6 +127,15 @@ def _query_string(event: LambdaEvent) -> bytes:
         given = event.get("queryStringParameters") or {}
         pairs = [f"{key}={value}" for key, value in given.items()]
     return "&".join(pairs).encode("utf-8", "surrogatepass")
+
+
+def _header_text(value: bytes) -> str:
+    # The result is JSON, which the load balancer writes as UTF-8: what is UTF-8 stays as it is,
+    # latin-1 at least keeps its characters.
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _client(forwarded_for: str | None) -> tuple[str, int] | None:

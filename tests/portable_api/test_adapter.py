@@ -236,3 +236,12 @@ def test_other_events_are_refused_or_go_to_the_hook(make, event):
     with pytest.raises(EventError, match="not a request of a load balancer"):
         make(ok)(event, context())
     assert make(ok, on_event=lambda event, _: {"seen": event})(event, None) == {"seen": event}
+
+
+def test_an_app_that_lets_a_cancellation_out_is_a_500(make, caplog):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        raise asyncio.CancelledError
+
+    result = make(respond)(EVENT, context())
+    assert (result["statusCode"], result["body"]) == (500, "Internal Server Error")
+    assert "The app cancelled the request." in caplog.text

@@ -120,11 +120,12 @@ def test_single_value_events_work_too():
     assert made["headers"] == {"x": "1, 2", "set-cookie": "a=1", "Set-cookie": "b=2"}
 
 
-def test_response_headers_are_latin_1_and_repeat():
-    headers = [(b"X-User", "José".encode("latin-1")), (b"set-cookie", b"a"), (b"Set-Cookie", b"b")]
+def test_response_headers_are_text_and_repeat():
+    headers = [(b"X-User", "José".encode("latin-1")), (b"x-utf8", "José".encode())]
+    headers += [(b"set-cookie", b"a"), (b"Set-Cookie", b"b")]
     headers += [(b"Transfer-Encoding", b"chunked"), (b"connection", b"close")]
     made = result(headers=headers)["multiValueHeaders"]
-    assert made == {"x-user": ["José"], "set-cookie": ["a", "b"]}
+    assert made == {"x-user": ["José"], "x-utf8": ["José"], "set-cookie": ["a", "b"]}
 
 
 @pytest.mark.parametrize(
