@@ -1,5 +1,6 @@
 """What the adapter takes from inside Mangum: fails where a release moves it."""
 
+import asyncio
 import inspect
 from importlib.metadata import version
 
@@ -20,7 +21,13 @@ def test_the_version_is_the_one_that_was_read():
 def test_the_adapter_s_own_interface():
     assert parameters(mangum.Mangum)[:2] == ["app", "lifespan"]
     assert "custom_handlers" in parameters(mangum.Mangum)
-    assert mangum.Mangum(lambda *_: None, lifespan="off").config["text_mime_types"]
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)  # it would make one, and not close it
+    try:
+        assert mangum.Mangum(lambda *_: None, lifespan="off").config["text_mime_types"]
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def test_a_handler_is_four_members():
