@@ -81,6 +81,81 @@ def run(
     asyncio.run(run_until_signal(options, view))
 
 
+@main.command()
+@click.option(
+    "--app", metavar="MODULE:ATTRIBUTE", help="Compare this ASGI app; else the project's."
+)
+@click.option("--env", "environment", default="test", show_default=True, help="Environment to run.")
+@click.option(
+    "--examples",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests to generate for each operation.",
+)
+@click.option("--seed", type=click.IntRange(0), help="To repeat a run; printed at its end.")
+@click.option(
+    "--exclude",
+    metavar="'METHOD /path'",
+    multiple=True,
+    help="An operation as the schema has it, not to be requested; can be repeated.",
+)
+@click.option(
+    "--schema",
+    metavar="PATH",
+    default="/openapi.json",
+    show_default=True,
+    help="Where the app answers with its OpenAPI schema.",
+)
+@click.option(
+    "--path",
+    "paths",
+    metavar="PATH",
+    multiple=True,
+    help="Instead of a schema: a path for GET and HEAD requests; can be repeated.",
+)
+@click.option(
+    "--variable",
+    "variables",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Environment variable for both targets; can be repeated.",
+)
+def parity(
+    app: str | None,
+    environment: str,
+    examples: int,
+    seed: int | None,
+    exclude: tuple[str, ...],
+    schema: str,
+    paths: tuple[str, ...],
+    variables: tuple[str, ...],
+) -> None:
+    """Send the same requests to both targets and show what they answer differently.
+
+    The requests are generated from the app's OpenAPI schema. The exit status is 1 where an
+    answer differs each time, which is what one that is not deterministic does not.
+    """
+    from rich.console import Console
+
+    from portable.parity import Plan, compare_until_signal
+    from portable.parity_report import show
+    from portable.run import Options
+
+    if app and ":" not in app:
+        raise PortableError(f"--app is {app!r}, expected MODULE:ATTRIBUTE, as in 'main:app'.")
+    options = Options(
+        root=project_root(Path.cwd()),
+        environment=environment,
+        app=app,
+        variables=dict(map(_variable, variables)),
+    )
+    plan = Plan(schema, paths, exclude, examples, seed)
+    report = asyncio.run(compare_until_signal(options, plan))
+    show(report, Console(width=None if sys.stdout.isatty() else 120))
+    sys.exit(1 if report.differences else 0)
+
+
 def project_root(start: Path) -> Path:
     """Return the nearest folder at or above `start` with the manifests; raise `PortableError`."""
     for folder in (start, *start.parents):

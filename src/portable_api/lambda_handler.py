@@ -12,8 +12,8 @@ from portable_api.adapter import LambdaApp
 from portable_api.logs import configure_logging
 from portable_api.settings import Settings, load_app
 
-RETRY = 0.1  # seconds
-SETTLE = 0.3  # seconds in which the runtime client has posted a result
+RETRY = 0.02  # seconds
+SETTLE = 0.1  # seconds in which the runtime client has posted a result
 
 
 def handler(event: Any, context: Any) -> Any:
