@@ -63,13 +63,8 @@ class LambdaApp(Mangum):
             raise cycle.exit
         return request(response)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a request is being answered."""
-        return self.loop.is_running()
-
     def stop(self) -> None:
-        """Run the app's shutdown and close the loop. Not while `busy`."""
+        """Run the app's shutdown and close the loop. Not during an invocation."""
         asyncio.set_event_loop(self.loop)
         try:
             self.lifespan_cycle.__exit__(None, None, None)

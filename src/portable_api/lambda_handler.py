@@ -5,26 +5,22 @@ import os
 import signal
 import sys
 import threading
-import time
 from typing import Any
 
 from portable_api.adapter import LambdaApp
+from portable_api.idle import waiting
 from portable_api.logs import configure_logging
 from portable_api.settings import Settings, load_app
 
 RETRY = 0.02  # seconds
-SETTLE = 0.1  # seconds in which the runtime client has posted a result
 
 
 def handler(event: Any, context: Any) -> Any:
     """Answer one invocation."""
-    global answered
     try:
         return lambda_app(event, context)
     except SystemExit as error:
         leave(error.code if isinstance(error.code, int) else 1)
-    finally:
-        answered = time.monotonic()
 
 
 def stop(*_: object) -> None:
@@ -33,7 +29,7 @@ def stop(*_: object) -> None:
     Lambda sends SIGTERM only where an extension is registered:
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
-    if lambda_app.busy or time.monotonic() - answered < SETTLE:
+    if not waiting.is_set():
         again = threading.Timer(RETRY, os.kill, (os.getpid(), signal.SIGTERM))
         again.daemon = True
         again.start()
@@ -52,7 +48,6 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-answered = 0.0  # when the latest invocation ended, by time.monotonic()
 settings = Settings.from_environment(os.environ)
 configure_logging(settings.log_level, settings.execution_environment)
 lambda_app = LambdaApp(load_app(settings.asgi_app))
