@@ -15,24 +15,44 @@ def main() -> None:
     """Run one FastAPI codebase on AWS Lambda and on ECS Fargate."""
 
 
+def _app(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    if path and ":" not in path:
+        raise PortableError(f"--app is {path!r}, expected MODULE:ATTRIBUTE, as in 'main:app'.")
+    return path
+
+
+def _variables(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    for text in texts:
+        if text.find("=") < 1:
+            raise PortableError(f"--variable is {text!r}, expected NAME=VALUE.")
+    return dict(text.split("=", 1) for text in texts)
+
+
 WEIGHT = click.IntRange(0, 999)
+with_environment = click.option(
+    "--env", "environment", default="test", show_default=True, help="Environment to run."
+)
+with_variables = click.option(
+    "--variable",
+    "variables",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_variables,
+    help="Environment variable for both targets; can be repeated.",
+)
 
 
 @main.command()
-@click.option("--env", "environment", default="test", show_default=True, help="Environment to run.")
+@with_environment
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any."
 )
 @click.option("--lambda-weight", type=WEIGHT, help="Instead of LambdaWeight in samconfig.toml.")
 @click.option("--fargate-weight", type=WEIGHT, help="Instead of FargateWeight in samconfig.toml.")
-@click.option("--app", metavar="MODULE:ATTRIBUTE", help="Run this ASGI app on both targets.")
 @click.option(
-    "--variable",
-    "variables",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Environment variable for both targets; can be repeated.",
+    "--app", metavar="MODULE:ATTRIBUTE", callback=_app, help="Run this ASGI app on both targets."
 )
+@with_variables
 @click.option("--docker", is_flag=True, help="Run both targets from the image of `sam build`.")
 @click.option(
     "--max-sandboxes",
@@ -48,7 +68,7 @@ def run(
     lambda_weight: int | None,
     fargate_weight: int | None,
     app: str | None,
-    variables: tuple[str, ...],
+    variables: dict[str, str],
     docker: bool,
     max_sandboxes: int,
     quiet: bool,
@@ -64,8 +84,6 @@ def run(
 
     if app and docker:
         raise PortableError("--app and --docker exclude each other: the image has its own app.")
-    if app and ":" not in app:
-        raise PortableError(f"--app is {app!r}, expected MODULE:ATTRIBUTE, as in 'main:app'.")
     weights = {"LambdaWeight": lambda_weight, "FargateWeight": fargate_weight}
     options = Options(
         root=project_root(Path.cwd()),
@@ -75,7 +93,7 @@ def run(
         app=app,
         docker=docker,
         max_sandboxes=max_sandboxes,
-        variables=dict(map(_variable, variables)),
+        variables=variables,
     )
     view = LiveView(quiet) if sys.stdout.isatty() else PlainView(quiet)
     asyncio.run(run_until_signal(options, view))
@@ -83,9 +101,12 @@ def run(
 
 @main.command()
 @click.option(
-    "--app", metavar="MODULE:ATTRIBUTE", help="Compare this ASGI app; else the project's."
+    "--app",
+    metavar="MODULE:ATTRIBUTE",
+    callback=_app,
+    help="Compare this ASGI app; else the project's.",
 )
-@click.option("--env", "environment", default="test", show_default=True, help="Environment to run.")
+@with_environment
 @click.option(
     "--examples",
     default=20,
@@ -114,13 +135,7 @@ def run(
     multiple=True,
     help="Instead of a schema: a path for GET and HEAD requests; can be repeated.",
 )
-@click.option(
-    "--variable",
-    "variables",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Environment variable for both targets; can be repeated.",
-)
+@with_variables
 def parity(
     app: str | None,
     environment: str,
@@ -129,7 +144,7 @@ def parity(
     exclude: tuple[str, ...],
     schema: str,
     paths: tuple[str, ...],
-    variables: tuple[str, ...],
+    variables: dict[str, str],
 ) -> None:
     """Send the same requests to both targets and show what they answer differently.
 
@@ -142,13 +157,11 @@ def parity(
     from portable.parity_report import show
     from portable.run import Options
 
-    if app and ":" not in app:
-        raise PortableError(f"--app is {app!r}, expected MODULE:ATTRIBUTE, as in 'main:app'.")
     options = Options(
         root=project_root(Path.cwd()),
         environment=environment,
         app=app,
-        variables=dict(map(_variable, variables)),
+        variables=variables,
     )
     plan = Plan(schema, paths, exclude, examples, seed)
     report = asyncio.run(compare_until_signal(options, plan))
@@ -162,13 +175,6 @@ def project_root(start: Path) -> Path:
         if (folder / "template.yaml").exists() and (folder / "samconfig.toml").exists():
             return folder
     raise PortableError(f"there is no template.yaml in {start} or above it.")
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise PortableError(f"--variable is {text!r}, expected NAME=VALUE.")
-    return name, value
 
 
 if __name__ == "__main__":
