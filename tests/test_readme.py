@@ -17,8 +17,8 @@ from samcli.cli.main import cli as sam_cli
 from samcli.yamlhelper import yaml_parse
 
 from portable.cli import main
-from portable.manifests import load
-from portable.view import Summary
+from portable.local.view import Summary
+from portable.manifests.system import load
 from portable_api.settings import ServerSettings
 
 ROOT = Path(__file__).parent.parent

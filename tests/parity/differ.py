@@ -14,9 +14,9 @@ from typing import Any
 
 import h11
 
-from portable.both_targets import both_targets
-from portable.run import Options
-from portable.view import Summary
+from portable.local.run import Options
+from portable.local.view import Summary
+from portable.parity.both_targets import both_targets
 from tests.parity.mirror_app import Order
 
 ROOT = Path(__file__).parents[2]

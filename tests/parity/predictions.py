@@ -6,8 +6,8 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from portable.forwarding import VALID_NAME
-from portable.lambda_events import MAX_BODY, TEXT_TYPES
+from portable.local.forwarding import VALID_NAME
+from portable.local.lambda_events import MAX_BODY, TEXT_TYPES
 from tests.parity.differ import Answer, Request
 
 BROKEN_OFF = ("start", "partial", "raise-started", "raise-partial", "pathsend", "twice")

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from portable.lambda_events import response as alb_response
+from portable.local.lambda_events import response as alb_response
 from portable_api.adapter import EventError, LambdaApp
 from portable_api.logs import configure_logging
 from portable_api.settings import Settings

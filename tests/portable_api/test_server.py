@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from portable.processes import free_port
+from portable.local.processes import free_port
 
 APP = """
 import asyncio

@@ -1,0 +1,1 @@
+"""One file per command. Each imports what it runs only when it runs."""

@@ -1,0 +1,75 @@
+"""`portable run`: both targets behind the listener, on this machine."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from portable.commands.options import (
+    WEIGHT,
+    check_app,
+    project_root,
+    with_environment,
+    with_variables,
+)
+from portable.errors import PortableError
+
+
+@click.command()
+@with_environment
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any."
+)
+@click.option("--lambda-weight", type=WEIGHT, help="Instead of LambdaWeight in samconfig.toml.")
+@click.option("--fargate-weight", type=WEIGHT, help="Instead of FargateWeight in samconfig.toml.")
+@click.option(
+    "--app",
+    metavar="MODULE:ATTRIBUTE",
+    callback=check_app,
+    help="Run this ASGI app on both targets.",
+)
+@with_variables
+@click.option("--docker", is_flag=True, help="Run both targets from the image of `sam build`.")
+@click.option(
+    "--max-sandboxes",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Concurrency of the function; beyond it requests are throttled.",
+)
+@click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
+def run(
+    environment: str,
+    port: int,
+    lambda_weight: int | None,
+    fargate_weight: int | None,
+    app: str | None,
+    variables: dict[str, str],
+    docker: bool,
+    max_sandboxes: int,
+    quiet: bool,
+) -> None:
+    """Bring up both targets behind a stand-in for the load balancer's listener.
+
+    What runs is read from template.yaml, copilot/ and alb/template.yaml in this folder or the
+    nearest one above it. It is for a developer's machine; production is the real load balancer.
+    """
+    from portable.local.run import Options, run_until_signal
+    from portable.local.view import LiveView, PlainView
+
+    if app and docker:
+        raise PortableError("--app and --docker exclude each other: the image has its own app.")
+    weights = {"LambdaWeight": lambda_weight, "FargateWeight": fargate_weight}
+    options = Options(
+        root=project_root(Path.cwd()),
+        environment=environment,
+        port=port,
+        weights={name: weight for name, weight in weights.items() if weight is not None},
+        app=app,
+        docker=docker,
+        max_sandboxes=max_sandboxes,
+        variables=variables,
+    )
+    view = LiveView(quiet) if sys.stdout.isatty() else PlainView(quiet)
+    asyncio.run(run_until_signal(options, view))

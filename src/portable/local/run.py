@@ -1,0 +1,113 @@
+"""The local run: brings the system up from its manifests, and down again."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from portable.errors import PortableError
+from portable.local.ip_target_group import IPTargetGroup
+from portable.local.lambda_targets import LambdaTargetGroup
+from portable.local.launchers import DockerLauncher, HostLauncher, Launcher, stop
+from portable.local.listener import Listener
+from portable.local.processes import all_or_first_error
+from portable.local.view import View
+from portable.manifests import agreement
+from portable.manifests.system import System, load
+
+STOP_TIMEOUT = 30.0  # seconds from SIGTERM to SIGKILL; StopTimeout of the task
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asks for."""
+
+    root: Path
+    environment: str = "test"
+    port: int = 8080
+    weights: Mapping[str, int] = field(default_factory=dict)
+    app: str | None = None
+    docker: bool = False
+    max_sandboxes: int = 10
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+async def run(options: Options, view: View) -> None:
+    """Run the system until it is cancelled; raise `PortableError` if it cannot start."""
+    system = load(options.root, options.environment, dict(options.weights))
+    agreement.check(system, options.root)
+    launcher: Launcher
+    if options.docker:
+        launcher = DockerLauncher(system, options.variables, view.output)
+    else:
+        launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
+    groups = target_groups(system, launcher, options.max_sandboxes, view)
+    balancer = system.load_balancer
+    listener = Listener(groups, balancer.idle_timeout, balancer.drop_invalid_headers, view.access)
+    try:
+        try:
+            await listener.bind(options.port)  # a taken port is known before anything starts
+            await all_or_first_error(group.start() for group in groups)
+            await listener.start()
+        except OSError as error:
+            message = f"cannot listen on 127.0.0.1:{options.port}: {os.strerror(error.errno or 0)}"
+            raise PortableError(f"{message}. Choose another port with --port.") from None
+        view.open(groups, f"http://127.0.0.1:{listener.port}")
+        await asyncio.get_running_loop().create_future()  # until a signal cancels it
+    finally:
+        _kill_on_second_signal(launcher)
+        await listener.aclose(STOP_TIMEOUT)
+        view.close()
+        await asyncio.gather(*(group.aclose() for group in groups))
+        await stop(launcher.processes)
+
+
+def target_groups(
+    system: System, launcher: Launcher, max_sandboxes: int, view: View
+) -> tuple[LambdaTargetGroup, IPTargetGroup]:
+    """Return the two target groups of the manifests, not started."""
+    function = system.load_balancer.group("lambda")
+    fargate = system.load_balancer.group("ip")
+    return (
+        LambdaTargetGroup(
+            "lambda",
+            function.weight,
+            function.multi_value_headers,
+            function.check,
+            max_sandboxes,
+            launcher.sandbox,
+            view.notify,
+        ),
+        IPTargetGroup(
+            "fargate",
+            fargate.weight,
+            fargate.check,
+            system.service.count,
+            STOP_TIMEOUT,
+            launcher.task,
+            view.notify,
+        ),
+    )
+
+
+async def run_until_signal(options: Options, view: View) -> None:
+    """Run the system until SIGINT or SIGTERM."""
+    running = asyncio.create_task(run(options, view))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+def _kill_on_second_signal(launcher: Launcher) -> None:
+    def kill() -> None:
+        for process in launcher.processes:
+            process.signal_group(signal.SIGKILL)
+        os._exit(130)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, kill)

@@ -1,0 +1,233 @@
+"""What the local run shows: a live table in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from portable.local.listener import Access
+
+
+class Row(Protocol):
+    """A target group, as the table needs it."""
+
+    name: str
+    weight: int
+
+    @property
+    def targets(self) -> str:
+        """How many targets are healthy, as in "2 of 2"."""
+
+
+class Counters:
+    """Requests, errors and the latest latencies of one target group."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.errors = 0  # 5xx, whoever answered
+        self.seconds: deque[float] = deque(maxlen=1000)
+
+    def add(self, access: Access) -> None:
+        """Count one request."""
+        self.requests += 1
+        self.errors += access.status >= 500
+        self.seconds.append(access.seconds)
+
+    def quantile(self, share: float) -> str:
+        """Return this quantile of the latest 1,000 latencies in milliseconds."""
+        if not self.seconds:
+            return "-"
+        ordered = sorted(self.seconds)
+        milliseconds = ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000
+        return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.1f} ms"
+
+
+class Summary:
+    """The table: one row per target group."""
+
+    COLUMNS = ("group", "weight", "expected", "share", "requests", "5xx", "p50", "p95", "healthy")
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self.counters = {row.name: Counters() for row in rows}
+        self.others = 0  # answered by the listener itself
+
+    def add(self, access: Access) -> None:
+        """Count one request."""
+        if access.group in self.counters:
+            self.counters[access.group].add(access)
+        else:
+            self.others += 1
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return the rows of the table as text."""
+        total = sum(counters.requests for counters in self.counters.values())
+        weights = sum(row.weight for row in self.rows)
+        cells: list[tuple[str, ...]] = []
+        for row in self.rows:
+            counters = self.counters[row.name]
+            cells.append(
+                (
+                    row.name,
+                    str(row.weight),
+                    f"{row.weight / weights:.1%}",
+                    f"{counters.requests / total:.1%}" if total else "-",
+                    str(counters.requests),
+                    str(counters.errors),
+                    counters.quantile(0.5),
+                    counters.quantile(0.95),
+                    row.targets,
+                )
+            )
+        return cells
+
+    def table(self) -> Table:
+        """Return the table for a terminal."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for column in self.COLUMNS:
+            table.add_column(column, justify="left" if column == "group" else "right", no_wrap=True)
+        for cells in self.cells():
+            table.add_row(*cells)
+        return table
+
+
+def access_line(access: Access) -> str:
+    """Return one line of the access log."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = f"{now} {access.client} {access.method} {access.path} {access.status}"
+    line += f" {access.group} {access.target} {access.seconds * 1000:.1f}ms"
+    return f"{line} ({access.reason})" if access.reason else line
+
+
+class View(Protocol):
+    """Where the run reports to."""
+
+    summary: Summary
+
+    def open(self, rows: Sequence[Row], url: str) -> None:
+        """Start to show; what targets wrote before is shown first."""
+
+    def access(self, access: Access) -> None:
+        """Show one line of the access log."""
+
+    def notify(self, text: str) -> None:
+        """Show one sentence about a target."""
+
+    def output(self, name: str, line: str) -> None:
+        """Show a line that a target wrote."""
+
+    def close(self) -> None:
+        """Show the table for the last time."""
+
+
+class PlainView:
+    """The access log on standard output, everything else on standard error."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.summary = Summary(())
+        self.before: list[str] | None = []
+
+    def open(self, rows: Sequence[Row], url: str) -> None:
+        """Start to show; what targets wrote before is shown first."""
+        self.summary = Summary(rows)
+        before, self.before = self.before or [], None
+        for line in (*before, f"Listening on {url}"):
+            self._tell(line)
+
+    def access(self, access: Access) -> None:
+        """Show one line of the access log."""
+        self.summary.add(access)
+        sys.stdout.write(access_line(access) + "\n")
+        sys.stdout.flush()
+
+    def notify(self, text: str) -> None:
+        """Show one sentence about a target."""
+        self._tell(text)
+
+    def output(self, name: str, line: str) -> None:
+        """Show a line that a target wrote."""
+        if not self.quiet:
+            self._tell(f"{name} | {line}")
+
+    def close(self) -> None:
+        """Show the table for the last time."""
+        for cells in self.summary.cells():
+            columns = zip(Summary.COLUMNS, cells, strict=True)
+            self._tell(", ".join(f"{name} {cell}" for name, cell in columns))
+
+    def _tell(self, line: str) -> None:
+        # Until the run is up its output is kept: if it fails, one sentence is all that is shown.
+        if self.before is not None:
+            self.before.append(line)
+        else:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+
+class LiveView:
+    """The table at the bottom of a terminal, all lines above it."""
+
+    REFRESHES = 4  # per second
+
+    def __init__(self, quiet: bool, console: Console | None = None) -> None:
+        self.quiet = quiet
+        self.console = console or Console()
+        self.summary = Summary(())
+        self.lines: list[Text] = []
+        self.footer = ""
+        self.live: Live | None = None
+
+    def open(self, rows: Sequence[Row], url: str) -> None:
+        """Start to show; what targets wrote before is shown first."""
+        self.summary = Summary(rows)
+        self.footer = f"Listening on {url} - Ctrl-C stops everything"
+        self.live = Live(
+            console=self.console,
+            get_renderable=self._frame,
+            refresh_per_second=self.REFRESHES,
+            transient=False,
+        )
+        self.live.start()
+
+    def access(self, access: Access) -> None:
+        """Show one line of the access log."""
+        self.summary.add(access)
+        colour = "red" if access.status >= 500 else "yellow" if access.status >= 400 else ""
+        self.lines.append(Text(access_line(access), colour))
+
+    def notify(self, text: str) -> None:
+        """Show one sentence about a target."""
+        self._tell(Text(text, "bold"))
+
+    def output(self, name: str, line: str) -> None:
+        """Show a line that a target wrote."""
+        if not self.quiet:
+            self._tell(Text(f"{name} | {line}", "dim"))
+
+    def close(self) -> None:
+        """Show the table for the last time."""
+        if self.live is not None:
+            self.footer = "Stopping"
+            self.live.stop()
+            self.live = None
+
+    def _tell(self, line: Text) -> None:
+        if self.footer == "Stopping":
+            self.console.print(line)
+        else:
+            self.lines.append(line)
+
+    def _frame(self) -> Group:
+        # All lines since the last frame in one go: a print each would slow the listener down.
+        if self.lines and self.live is not None:
+            lines, self.lines = self.lines, []
+            self.console.print(Text("\n").join(lines))
+        return Group(self.summary.table(), Text(self.footer))

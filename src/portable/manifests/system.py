@@ -1,0 +1,265 @@
+"""The three manifests as one description of the system: what `portable run` brings up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from portable.errors import PortableError
+from portable.local.health import HealthCheck
+from portable.manifests.cloudformation import deploy_parameters, render
+
+SAM = "template.yaml"
+ALB = "alb/template.yaml"
+SAMCONFIG = "samconfig.toml"
+
+
+@dataclass(frozen=True)
+class Function:
+    """The Lambda side, from template.yaml. The timeout is in seconds, the memory in MB."""
+
+    logical_id: str
+    entry_point: tuple[str, ...]
+    handler: str
+    environment: dict[str, str]
+    timeout: int
+    memory: int
+    architecture: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """The Fargate side, from the Copilot manifest at `path`."""
+
+    path: str
+    port: int
+    command: tuple[str, ...]
+    variables: dict[str, str]
+    count: int
+    platform: str
+    health_command: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """One target group of the listener, from alb/template.yaml."""
+
+    logical_id: str
+    target_type: str  # "ip" or "lambda"
+    weight: int
+    port: int | None
+    multi_value_headers: bool
+    check: HealthCheck
+
+
+@dataclass(frozen=True)
+class LoadBalancer:
+    """The joining side, from alb/template.yaml. Times are in seconds."""
+
+    idle_timeout: float
+    drop_invalid_headers: bool
+    groups: tuple[TargetGroup, ...]
+
+    def group(self, target_type: str) -> TargetGroup:
+        """Return the target group of this type; there is exactly one of each."""
+        return next(group for group in self.groups if group.target_type == target_type)
+
+
+@dataclass(frozen=True)
+class System:
+    """All three."""
+
+    function: Function
+    service: Service
+    load_balancer: LoadBalancer
+
+
+def load(root: Path, environment: str, weights: dict[str, int]) -> System:
+    """Read the manifests below `root` for `environment`.
+
+    `weights` overrides parameters of alb/template.yaml, as in `{"LambdaWeight": 90}`. Raises
+    `PortableError` naming file and key for anything missing or refused.
+    """
+    samconfig = root / SAMCONFIG
+    alb_parameters = deploy_parameters(samconfig, ALB, environment)
+    alb_parameters |= {name: str(weight) for name, weight in weights.items()}
+    sam_parameters = deploy_parameters(samconfig, SAM, environment)
+    return System(
+        _function(render(root / SAM, sam_parameters)),
+        _service(root, environment),
+        _load_balancer(render(root / ALB, alb_parameters)),
+    )
+
+
+def _function(template: dict[str, Any]) -> Function:
+    functions = _resources(template, "AWS::Serverless::Function")
+    if len(functions) != 1:
+        raise PortableError(f"{SAM} has {len(functions)} AWS::Serverless::Function, expected 1.")
+    (logical_id, properties), *_ = functions.items()
+    read = _Reader(SAM, f"{logical_id}.Properties", properties)
+    command = read("ImageConfig", "Command")
+    if not isinstance(command, list) or len(command) != 1:
+        message = f"{SAM}: {logical_id}.Properties.ImageConfig.Command is {command!r}"
+        raise PortableError(f"{message}, expected a list of one handler, 'module.function'.")
+    return Function(
+        logical_id,
+        tuple(read("ImageConfig", "EntryPoint")),
+        command[0],
+        {k: str(v) for k, v in read("Environment", "Variables").items()},
+        read.integer("Timeout"),
+        read.integer("MemorySize"),
+        read("Architectures", default=["x86_64"])[0],
+    )
+
+
+def _service(root: Path, environment: str) -> Service:
+    paths = sorted((root / "copilot").glob("*/manifest.yml"))
+    if len(paths) != 1:
+        raise PortableError(f"copilot/ has {len(paths)} services (*/manifest.yml), expected 1.")
+    path = paths[0].relative_to(root).as_posix()
+    try:
+        manifest = yaml.safe_load(paths[0].read_text())
+    except yaml.YAMLError as error:
+        raise PortableError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(manifest, dict):
+        raise PortableError(f"{path} is empty, expected a Copilot manifest.")
+    overrides = (manifest.pop("environments", None) or {}).get(environment) or {}
+    read = _Reader(path, "", _merged(manifest, overrides))
+    # Locally there is no load to scale with: as many tasks as there always are.
+    keys = ("count", "range") if isinstance(read("count"), dict) else ("count",)
+    if isinstance(read(*keys), dict):
+        count = read.integer(*keys, "min")
+    else:
+        count = read.whole(str(read(*keys)).partition("-")[0], *keys)  # as in "2-10"
+    return Service(
+        path,
+        read.integer("image", "port"),
+        tuple(read("command")),
+        {k: str(v) for k, v in read("variables").items()},
+        count,
+        read("platform", default="linux/x86_64"),
+        " ".join(read("image", "healthcheck", "command")),
+        read("storage", default={}).get("readonly_fs", False),
+    )
+
+
+def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
+    balancers = _resources(template, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+    attributes: dict[str, str] = {}
+    for properties in balancers.values():
+        attributes |= _attributes(properties, "LoadBalancerAttributes")
+    forwards = {
+        name: listener["DefaultActions"][0]["ForwardConfig"]
+        for name, listener in _resources(template, "AWS::ElasticLoadBalancingV2::Listener").items()
+        if "ForwardConfig" in listener.get("DefaultActions", [{}])[0]
+    }
+    if len(forwards) != 1:
+        raise PortableError(
+            f"{ALB} has {len(forwards)} listeners with a ForwardConfig, expected 1."
+        )
+    (logical_id, forward), *_ = forwards.items()
+    groups = _resources(template, "AWS::ElasticLoadBalancingV2::TargetGroup")
+    for member in forward["TargetGroups"]:
+        if member["TargetGroupArn"] not in groups:  # a Ref is rendered as the logical id
+            message = f"{ALB}: {logical_id} forwards to {member['TargetGroupArn']!r}"
+            raise PortableError(f"{message}, expected one of {', '.join(groups)}.")
+    weights = {
+        member["TargetGroupArn"]: int(member["Weight"]) for member in forward["TargetGroups"]
+    }
+    kinds = {name: groups[name].get("TargetType", "instance") for name in weights}
+    if sorted(kinds.values()) != ["ip", "lambda"]:
+        found = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        message = f"{ALB}: {logical_id} forwards to {found}"
+        raise PortableError(f"{message}, expected one target group of type ip and one of lambda.")
+    return LoadBalancer(
+        float(attributes.get("idle_timeout.timeout_seconds", 60)),
+        attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true",
+        tuple(_target_group(name, groups[name], weight) for name, weight in weights.items()),
+    )
+
+
+def _target_group(logical_id: str, properties: dict[str, Any], weight: int) -> TargetGroup:
+    read = _Reader(ALB, f"{logical_id}.Properties", properties)
+    target_type = read("TargetType", default="instance")
+    is_lambda = target_type == "lambda"
+    # The defaults differ by type:
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
+    check = HealthCheck(
+        enabled=not is_lambda or str(read("HealthCheckEnabled", default=False)).lower() == "true",
+        path=read("HealthCheckPath", default="/"),
+        interval=read.integer("HealthCheckIntervalSeconds", default=35 if is_lambda else 30),
+        timeout=read.integer("HealthCheckTimeoutSeconds", default=30 if is_lambda else 5),
+        healthy_threshold=read.integer("HealthyThresholdCount", default=5),
+        unhealthy_threshold=read.integer("UnhealthyThresholdCount", default=2),
+        matcher=str(read("Matcher", default={}).get("HttpCode", "200")),
+    )
+    attributes = _attributes(properties, "TargetGroupAttributes")
+    return TargetGroup(
+        logical_id,
+        target_type,
+        weight,
+        read.integer("Port") if target_type == "ip" else None,
+        attributes.get("lambda.multi_value_headers.enabled") == "true",
+        check,
+    )
+
+
+class _Reader:
+    """Reads nested keys; a missing one is a `PortableError` that names file and key."""
+
+    def __init__(self, path: str, place: str, values: dict[str, Any]) -> None:
+        self.path = path
+        self.place = place
+        self.values = values
+
+    _required = object()
+
+    def __call__(self, *keys: str, default: Any = _required) -> Any:
+        found: Any = self.values
+        for key in keys:
+            if not isinstance(found, dict) or key not in found:
+                if default is not self._required:
+                    return default
+                raise PortableError(f"{self.path} has no {self._name(keys)}.")
+            found = found[key]
+        return found
+
+    def integer(self, *keys: str, default: Any = _required) -> int:
+        """Return a whole number."""
+        return self.whole(self(*keys, default=default), *keys)
+
+    def whole(self, value: Any, *keys: str) -> int:
+        """Return `value`, which was found at `keys`, as a whole number."""
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            message = f"{self.path}: {self._name(keys)} is {value!r}"
+            raise PortableError(f"{message}, expected a whole number.") from None
+
+    def _name(self, keys: tuple[str, ...]) -> str:
+        return ".".join(filter(None, (self.place, *keys)))
+
+
+def _resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in template.get("Resources", {}).items()
+        if resource.get("Type") == kind
+    }
+
+
+def _attributes(properties: dict[str, Any], name: str) -> dict[str, str]:
+    return {item["Key"]: str(item["Value"]).lower() for item in properties.get(name, [])}
+
+
+def _merged(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` with an environment's `overrides`, as Copilot merges them: key by key."""
+    merged = dict(values)
+    for key, value in overrides.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merged(merged[key], value)
+        else:
+            merged[key] = value
+    return merged

@@ -1,0 +1,1 @@
+"""Operating it: see the split, move the weights, know what it costs."""

@@ -1,0 +1,1 @@
+"""The same requests to both targets, and what they answer differently."""

@@ -1,0 +1,52 @@
+"""Both targets of the same system, each behind a listener of its own, to be compared."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+
+from portable.local.launchers import HostLauncher, stop
+from portable.local.listener import Listener
+from portable.local.processes import all_or_first_error
+from portable.local.run import Options, target_groups
+from portable.local.view import View
+from portable.manifests import agreement
+from portable.manifests.system import load
+
+GRACE = 5.0  # seconds for requests in flight at the end
+
+
+@contextlib.asynccontextmanager
+async def both_targets(options: Options, view: View) -> AsyncIterator[dict[str, int]]:
+    """Run both targets; yield the ports of their listeners, `{"lambda": …, "fargate": …}`.
+
+    Both listeners say of themselves that they are on port 80, so that a request sees no
+    difference between them. Raises `PortableError` where the system does not start.
+    """
+    system = load(options.root, options.environment, {"LambdaWeight": 1, "FargateWeight": 1})
+    agreement.check(system, options.root)
+    launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
+    groups = target_groups(system, launcher, options.max_sandboxes, view)
+    balancer = system.load_balancer
+    listeners = {
+        group.name: Listener(
+            [group],
+            balancer.idle_timeout,
+            balancer.drop_invalid_headers,
+            view.access,
+            random.Random(0),  # the same trace ids on both sides
+        )
+        for group in groups
+    }
+    try:
+        await all_or_first_error(group.start() for group in groups)
+        ports = {}
+        for name, listener in listeners.items():
+            await listener.bind(0)
+            await listener.start()
+            ports[name], listener.port = listener.port, 80
+        yield ports
+    finally:
+        await asyncio.gather(*(listener.aclose(GRACE) for listener in listeners.values()))
+        await asyncio.gather(*(group.aclose() for group in groups))
+        await stop(launcher.processes)
