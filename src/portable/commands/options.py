@@ -33,6 +33,13 @@ with_variables = click.option(
     callback=_variables,
     help="Environment variable for both targets; can be repeated.",
 )
+with_port = click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port of the local run.",
+)
 
 
 def project_root(start: Path) -> Path:

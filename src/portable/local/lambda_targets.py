@@ -32,6 +32,7 @@ class LambdaTargetGroup:
         self.weight = weight
         self.multi_value = multi_value
         self.limit = limit
+        self.down = False
         self.start_sandbox = start_sandbox
         self.notify = notify
         self.health = Health(check)
@@ -43,10 +44,19 @@ class LambdaTargetGroup:
         self.checks: asyncio.Task[None] | None = None
 
     @property
+    def healthy(self) -> int:
+        """How many targets are healthy: one function, however many sandboxes it runs in."""
+        return int(self.health.state == "healthy")
+
+    @property
+    def unhealthy(self) -> int:
+        """How many targets are unhealthy."""
+        return int(self.health.state == "unhealthy")
+
+    @property
     def targets(self) -> str:
         """How many targets are healthy, as in "1 of 1"."""
-        # One function is registered, however many sandboxes it runs in.
-        return f"{int(self.health.state == 'healthy')} of 1"
+        return f"{self.healthy} of 1"
 
     async def start(self) -> None:
         """Start one sandbox and let it answer the health check; raise `PortableError`."""
@@ -90,6 +100,20 @@ class LambdaTargetGroup:
         answer.target = name
         return answer
 
+    async def take_down(self) -> None:
+        """End the sandboxes and throttle every invocation, as a reserved concurrency of 0 does."""
+        self.down = True
+        sandboxes = list(self.sandboxes)
+        while self.idle:
+            self.sandboxes.remove(self.idle.pop())
+        await asyncio.gather(*(sandbox.kill() for sandbox in sandboxes))
+        self.notify(f"{self.name} is down: the function may not run.")
+
+    async def bring_up(self) -> None:
+        """Let the function run again."""
+        self.down = False
+        self.notify(f"{self.name} is up again.")
+
     async def aclose(self) -> None:
         """End the sandboxes."""
         if self.checks is not None:
@@ -101,6 +125,8 @@ class LambdaTargetGroup:
 
     def _reserve(self) -> Sandbox | None:
         """Return an idle sandbox, or None for one to be started; raise `LoadBalancerError`."""
+        if self.down:
+            raise LoadBalancerError(502, "LambdaThrottling: the function may not run")
         while self.idle:
             sandbox = self.idle.pop()  # the most recent one, as Lambda keeps few of them warm
             if sandbox.process.running:

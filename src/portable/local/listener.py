@@ -23,8 +23,13 @@ from portable.local.replies import client_body, client_error, error_page, linger
 class TargetGroup(Protocol):
     """What the listener forwards to."""
 
-    name: str
-    weight: int
+    @property
+    def name(self) -> str:
+        """Name of the target group."""
+
+    @property
+    def weight(self) -> int:
+        """Its weight, read anew for each request."""
 
     async def send(self, request: Request) -> Response:
         """Return a target's response; raise `LoadBalancerError` where there is none."""

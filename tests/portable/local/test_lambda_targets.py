@@ -357,3 +357,24 @@ def test_closing_ends_invocations_that_are_under_way():
         assert not lab.sandboxes[0].process.running
 
     run(main)
+
+
+def test_taken_down_it_throttles_everything_until_it_is_brought_up():
+    gate = Gate()
+
+    async def main() -> None:
+        lab = Lab(gate, limit=2)
+        busy = asyncio.create_task(lab.status())
+        await gate.until(1)
+        lab.sandboxes[0].behave = answer_ok
+        await lab.group.take_down()
+        assert not any(sandbox.process.running for sandbox in lab.sandboxes)
+        assert await lab.status() == (502, "LambdaThrottling: the function may not run")
+        gate.open.set()
+        await busy
+        await lab.group.bring_up()
+        assert [await lab.status() for _ in range(3)] == [(200, "")] * 3
+        assert len(lab.group.sandboxes) == 1, "dead sandboxes take no place"
+        await lab.group.aclose()
+
+    run(main)

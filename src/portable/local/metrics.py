@@ -1,0 +1,122 @@
+"""What CloudWatch would have of the local run: metrics of both target groups and the function.
+
+Which metric a request counts in:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from portable.local.listener import Access
+
+Key = tuple[str, str]  # side and metric
+THROTTLED = "LambdaThrottling"
+REFUSED = "the target refused the connection"
+
+
+class Hosts(Protocol):
+    """A target group, as far as its health goes."""
+
+    @property
+    def healthy(self) -> int:
+        """Number of healthy targets."""
+
+    @property
+    def unhealthy(self) -> int:
+        """Number of unhealthy targets."""
+
+
+class Metrics:
+    """Values per second and metric, the latest `KEPT` seconds; `clock` is in seconds."""
+
+    KEPT = 3600
+    SAMPLES = 1000  # values of one metric in one second: the rest is only counted
+
+    def __init__(self, groups: Mapping[str, Hosts], clock: Callable[[], float]) -> None:
+        self.groups = groups
+        self.clock = clock
+        self.seconds: dict[int, dict[Key, _Values]] = {}
+
+    def record(self, access: Access) -> None:
+        """Count a request that the listener answered."""
+        for metric, value in _measured(access):
+            self._add(access.group, metric, value)
+
+    def sample(self) -> None:
+        """Record the health of the targets, as of now."""
+        for side, hosts in self.groups.items():
+            self._add(side, "HealthyHostCount", hosts.healthy)
+            self._add(side, "UnHealthyHostCount", hosts.unhealthy)
+
+    def statistic(
+        self, side: str, metric: str, statistic: str, start: float, end: float
+    ) -> float | None:
+        """Return a statistic over the time from `start` to `end`, None where there is no value.
+
+        `statistic` is Sum, Average, Minimum, Maximum, SampleCount or a percentile such as p95.
+        """
+        values = _Values()
+        for second in range(math.floor(start), math.floor(end)):
+            if found := self.seconds.get(second, {}).get((side, metric)):
+                values.merge(found)
+        return values.statistic(statistic)
+
+    def _add(self, side: str, metric: str, value: float) -> None:
+        second = math.floor(self.clock())
+        if second not in self.seconds:
+            self.seconds[second] = defaultdict(_Values)
+            for old in [key for key in self.seconds if key < second - self.KEPT]:
+                del self.seconds[old]
+        self.seconds[second][side, metric].add(value, self.SAMPLES)
+
+
+class _Values:
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum = 0.0
+        self.samples: list[float] = []
+
+    def add(self, value: float, limit: int) -> None:
+        self.count += 1
+        self.sum += value
+        if len(self.samples) < limit:
+            self.samples.append(value)
+
+    def merge(self, other: "_Values") -> None:
+        self.count += other.count
+        self.sum += other.sum
+        self.samples += other.samples
+
+    def statistic(self, name: str) -> float | None:
+        if not self.count:
+            return None
+        if name.startswith("p"):
+            ordered = sorted(self.samples)
+            return ordered[min(int(float(name[1:]) / 100 * len(ordered)), len(ordered) - 1)]
+        return {
+            "Sum": self.sum,
+            "Average": self.sum / self.count,
+            "Minimum": min(self.samples),
+            "Maximum": max(self.samples),
+            "SampleCount": float(self.count),
+        }[name]
+
+
+def _measured(access: Access) -> list[tuple[str, float]]:
+    if access.target == "-" and access.group == "-":
+        return []  # the listener refused it: no target group has to do with it
+    if access.reason == "the target group has no registered targets":
+        return []  # no target could be chosen: only the load balancer's own metrics show these
+    values: list[tuple[str, float]] = [("RequestCount", 1)]
+    if not access.reason:
+        values.append(("TargetResponseTime", access.seconds))
+        values += [("HTTPCode_Target_5XX_Count", 1)] * (access.status >= 500)
+    elif access.group == "lambda" and access.status >= 500:
+        # Which metric of the load balancer a throttled invocation is in is not documented.
+        values += [("LambdaUserError", 1)]
+        values += [("Throttles", 1)] * access.reason.startswith(THROTTLED)
+    elif access.reason == REFUSED:
+        values.append(("TargetConnectionErrorCount", 1))
+    return values
