@@ -131,11 +131,11 @@ def cost(
     """
     from rich.console import Console
 
-    from portable.operate.break_even import break_even
-    from portable.operate.cost import Workload
-    from portable.operate.cost_options import CostOptions, ask
-    from portable.operate.cost_question import as_json
-    from portable.operate.cost_report import WIDTH, show
+    from portable.cost.break_even import break_even
+    from portable.cost.model import Workload
+    from portable.cost.options import CostOptions, ask
+    from portable.cost.question import as_json
+    from portable.cost.report import WIDTH, show
 
     options = CostOptions(
         rps=rps,

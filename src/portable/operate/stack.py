@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from portable.errors import PortableError
 from portable.operate.weights import Weights
+
+ENDED = ("complete", "rolled back", "failed")
+
+
+class Interrupted(Exception):
+    """`Stack.begin` was interrupted before the update began: nothing changed."""
+
+
+class Gone(PortableError):
+    """What is shifted has ended, so nothing of an update goes on."""
 
 
 @dataclass(frozen=True)
@@ -15,9 +26,15 @@ class Alarm:
     name: str
     side: str  # "lambda" or "fargate"
     state: str  # "OK", "ALARM" or "INSUFFICIENT_DATA"
-    since: datetime | None = None  # when it went into that state
+    since: datetime | None = None  # when it went into that state, with its time zone
     reason: str = ""
     parts: tuple["Alarm", ...] = ()
+
+    def firing(self) -> "tuple[Alarm, ...]":
+        """Return the parts that are in ALARM; without parts, the alarm itself if it is."""
+        if not self.parts:
+            return (self,) if self.state == "ALARM" else ()
+        return tuple(part for part in self.parts if part.state == "ALARM")
 
 
 @dataclass(frozen=True)
@@ -26,13 +43,14 @@ class Progress:
 
     `status` is one of "updating" (resources change), "baking" (the new weights are in force and
     the alarms are watched), "complete", "rolling back", "rolled back" (the weights are those
-    before this update) and "failed" (CloudFormation could not finish: `reason` says why).
+    before this update) and "failed" (the stack could not finish: `reason` says why and what to
+    do, in full sentences). Only an update that "complete", "rolled back" or "failed" has ended.
     """
 
     status: str
     remaining: float | None = None  # seconds of the bake left, where known
-    reason: str = ""
-    alarms: tuple[Alarm, ...] = ()  # those that caused a rollback, where known
+    reason: str = ""  # of a rollback or a failure; else a sentence to know, such as "no answer"
+    alarms: tuple[Alarm, ...] = ()  # those that caused a rollback; empty after `cancel`
 
 
 class Stack(Protocol):
@@ -43,6 +61,9 @@ class Stack(Protocol):
     """
 
     name: str  # for messages: "portable-api-alb-test", "the local run on port 8080"
+    keeper: str  # who carries an update on without this command: "CloudFormation"
+    look: str  # the command that shows how far an update is, without this command
+    poll: float  # seconds between two calls of `progress`
 
     def weights(self) -> Weights:
         """Return the weights that the stack has on record."""
@@ -51,17 +72,28 @@ class Stack(Protocol):
         """Return the weights in force; the failover changes them without the stack's knowledge."""
 
     def alarms(self) -> Sequence[Alarm]:
-        """Return the alarms that can be rollback triggers, one per side, with their state."""
+        """Return the alarms that can be rollback triggers, one per side, with their state.
+
+        Raises `PortableError` if one is missing, naming it and how to deploy it.
+        """
 
     def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:
         """Start an update to `weights`, watched for `bake` seconds after they are in force.
 
         When one of `triggers` goes into ALARM meanwhile, the stack itself takes this update back.
-        Raises `PortableError` without having changed anything if more than weights would change.
+        Raises `PortableError` without having changed anything if more than weights would change,
+        and `Interrupted` if a signal arrived before the update began.
         """
 
     def progress(self) -> Progress:
-        """Return how far the update is that `begin` started."""
+        """Return how far the update is that `begin` started.
+
+        An answer that will come later (throttling, a network that is down) is no error here: the
+        progress is then the one before, with that as its reason.
+        """
 
     def cancel(self) -> None:
-        """Take the update back that is under way; `progress` says when that is done."""
+        """Take the update back that is under way; `progress` says when that is done.
+
+        Too late is no error: `progress` then says what happened.
+        """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portable.operate.cost_chart import ASCII, UNICODE, chart, nice
+from portable.cost.chart import ASCII, UNICODE, chart, nice
 
 
 def steep(rate: float) -> float:

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from portable.errors import PortableError
-from portable.manifests.system import load
-from portable.operate.cost import FargateSide, LambdaSide, Model, Workload, task_rps
-from portable.operate.cost_question import Question
-from portable.operate.prices import load_prices
-from portable.operate.service_size import (
+from portable.cost.model import FargateSide, LambdaSide, Model, Workload, task_rps
+from portable.cost.prices import load_prices
+from portable.cost.question import Question
+from portable.cost.service_size import (
     ALL_SPOT,
     NO_SPOT,
     ServiceSize,
     check_task_size,
     read_service_size,
 )
+from portable.errors import PortableError
+from portable.manifests.system import load
 from portable.operate.weights import Weights
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from portable.operate.cost import Model
+from portable.cost.model import Model
 
 MOST_TASKS = 1000  # the break-even is looked for up to what these carry
 

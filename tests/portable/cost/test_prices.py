@@ -6,14 +6,14 @@ from importlib.resources import files
 
 import pytest
 
+from portable.cost.prices import load_prices
 from portable.errors import PortableError
-from portable.operate.prices import load_prices
 
 HEADER = ("region", "date", "hours_per_month")
 
 
 def test_each_price_has_a_unit_a_source_and_a_grade():
-    data = tomllib.loads(files("portable.operate").joinpath("prices.toml").read_text())
+    data = tomllib.loads(files("portable.cost").joinpath("prices.toml").read_text())
     assert (data["region"], data["hours_per_month"]) == ("us-east-1", 730)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", data["date"].isoformat())
     entries = {name: entry for name, entry in data.items() if name not in HEADER}

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from portable.operate.break_even import BreakEven, break_even
-from portable.operate.cost import (
+from portable.cost.break_even import BreakEven, break_even
+from portable.cost.model import (
     Bill,
     FargateSide,
     LambdaSide,
@@ -14,8 +14,8 @@ from portable.operate.cost import (
     task_rps,
     tiered,
 )
-from portable.operate.prices import load_prices
-from portable.operate.service_size import ALL_SPOT, NO_SPOT, Spot
+from portable.cost.prices import load_prices
+from portable.cost.service_size import ALL_SPOT, NO_SPOT, Spot
 
 PRICES = load_prices()
 CENT = 0.005

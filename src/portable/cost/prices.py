@@ -59,7 +59,7 @@ def load_prices(override: Path | None = None) -> Prices:
     Raises `PortableError` for a file that cannot be read and for an entry that is not known, is
     of the wrong type or negative.
     """
-    base = tomllib.loads(files("portable.operate").joinpath("prices.toml").read_text())
+    base = tomllib.loads(files("portable.cost").joinpath("prices.toml").read_text())
     if override is None:
         return _prices(base)
     given = _read(override)

@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from portable.errors import PortableError
-from portable.operate.service_size import (
+from portable.cost.service_size import (
     NO_SPOT,
     TASK_SIZES,
     ServiceSize,
@@ -13,6 +12,7 @@ from portable.operate.service_size import (
     check_task_size,
     read_service_size,
 )
+from portable.errors import PortableError
 
 MANIFEST = "copilot/api/manifest.yml"
 SPOT = Spot(base=1, share=0.5)

@@ -7,8 +7,8 @@ are the GB that AWS bills), money is in USD.
 import math
 from dataclasses import dataclass
 
-from portable.operate.prices import Prices, Tiers
-from portable.operate.service_size import Spot
+from portable.cost.prices import Prices, Tiers
+from portable.cost.service_size import Spot
 
 NODES = 2  # of the load balancer, one in each public subnet; each checks health and has an address
 LAMBDA_VCPU_MEMORY = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from portable.operate.break_even import BreakEven, break_even
-from portable.operate.cost import Bill
-from portable.operate.cost_chart import ASCII, UNICODE, chart, nice
-from portable.operate.cost_question import (
+from portable.cost.break_even import BreakEven, break_even
+from portable.cost.chart import ASCII, UNICODE, chart, nice
+from portable.cost.model import Bill
+from portable.cost.question import (
     Question,
     answers,
     assumptions,

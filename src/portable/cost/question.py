@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from portable.operate.break_even import BreakEven, break_even
-from portable.operate.cost import LCU_NEW_CONNECTIONS, NODES, Bill, Model
+from portable.cost.break_even import BreakEven, break_even
+from portable.cost.model import LCU_NEW_CONNECTIONS, NODES, Bill, Model
 from portable.operate.weights import Weights
 
 _ENDLESS = 1_000_000  # requests per second of a task that has nothing to compute

@@ -1,0 +1,1 @@
+"""What either side costs, and from which rate on Fargate is the cheaper one."""
