@@ -273,7 +273,7 @@ def test_fargate_target_group() -> None:
         "VpcId": "vpc-1",
         "Protocol": "HTTP",
         "Port": "9000",
-        "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}],
+        "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}],
         "HealthCheckPath": "/healthz",
         "HealthCheckIntervalSeconds": 30,
         "HealthCheckTimeoutSeconds": 5,
@@ -352,7 +352,7 @@ def test_outputs_the_url(certificate: str, scheme: str) -> None:
     assert outputs["Url"]["Value"] == f"{scheme}://LoadBalancer.DNSName"
 
 
-def test_outputs_what_alarms_need() -> None:
+def test_outputs_what_the_other_stacks_and_the_command_line_need() -> None:
     values = {name: output["Value"] for name, output in render()["Outputs"].items()}
     del values["Url"]
     assert values == {
@@ -360,5 +360,33 @@ def test_outputs_what_alarms_need() -> None:
         "FargateTargetGroupFullName": "FargateTargetGroup.TargetGroupFullName",
         "LambdaTargetGroup": "LambdaTargetGroup",
         "LambdaTargetGroupFullName": "LambdaTargetGroup.TargetGroupFullName",
+        "ListenerArn": "HttpListener",
         "LoadBalancerFullName": "LoadBalancer.LoadBalancerFullName",
     }
+
+
+@pytest.mark.parametrize("certificate", ["", CERTIFICATE], ids=["http", "https"])
+def test_outputs_the_listener_that_forwards(certificate: str) -> None:
+    rendered = render(CertificateArn=certificate)
+    listener = rendered["Resources"][rendered["Outputs"]["ListenerArn"]["Value"]]
+    (action,) = listener["Properties"]["DefaultActions"]
+    assert action["Type"] == "forward"
+
+
+def test_exports_nothing_that_a_certificate_changes() -> None:
+    """What a stack imports must not change, so a certificate could be neither added nor removed."""
+    exports = [
+        {
+            output["Export"]["Name"]: output["Value"]
+            for output in render(CertificateArn=certificate)["Outputs"].values()
+            if "Export" in output
+        }
+        for certificate in ("", CERTIFICATE)
+    ]
+    assert exports[0] == exports[1]
+    assert sorted(exports[0]) == [
+        "portable-api-test-FargateTargetGroup",
+        "portable-api-test-FargateTargetGroupFullName",
+        "portable-api-test-LambdaTargetGroupFullName",
+        "portable-api-test-LoadBalancerFullName",
+    ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -169,6 +170,22 @@ def test_half_of_the_tasks_run_on_spot_and_one_never_does(service, environment_t
     ]
     cluster = environment_template["Resources"]["Cluster"]["Properties"]
     assert cluster["CapacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
+
+
+def test_deployment_is_taken_back_on_the_alarms_that_it_cannot_cause_itself(service, environment):
+    """New tasks are unhealthy for a moment, so the alarm about that is none of them."""
+    text = (ROOT / "alb/alarms.yaml").read_text()
+    names = set(re.findall(r"AlarmName: !Sub (\S+-fargate-\S+)", text))
+    values = {"${AppName}": "portable-api", "${EnvName}": environment}
+    for variable, value in values.items():
+        names = {name.replace(variable, value) for name in names}
+    alarms = service["DeploymentConfiguration"]["Alarms"]
+    assert (alarms["Enable"], alarms["Rollback"]) == (True, True)
+    assert alarms["AlarmNames"] == [
+        f"portable-api-{environment}-fargate-errors",
+        f"portable-api-{environment}-fargate-latency",
+    ]
+    assert set(alarms["AlarmNames"]) < names
 
 
 def test_starting_task_has_time_before_health_checks_count(service):

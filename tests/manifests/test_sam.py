@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,13 @@ from cfnlint.config import ManualArgs
 from samcli.cli.types import CfnParameterOverridesType
 from samcli.lib.config.samconfig import SamConfig
 from samcli.yamlhelper import yaml_parse
+from samtranslator.model.preferences.deployment_preference_collection import (
+    CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST,
+)
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
+
+from portable_api.logs import RequestLog
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -24,6 +30,8 @@ ALB_TEMPLATE = ROOT / "alb/template.yaml"
 EVENTS = ROOT / "tests/events"
 FUNCTION_STACKS = {"default": "test", "prod": "prod"}
 ALB_STACKS = {"alb": "test", "alb-prod": "prod"}
+ALARM_STACKS = {"alarms": "test", "alarms-prod": "prod"}
+ROLLOUTS = {"default": "AllAtOnce", "prod": "Canary10Percent5Minutes"}
 
 
 def sam(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,14 +61,18 @@ def overrides(config_env: str) -> dict[str, str]:
     return parameters
 
 
-@pytest.fixture(scope="module")
-def translated() -> dict[str, Any]:
-    """What the transform makes of template.yaml at a deployment."""
+def translate(**parameters: str) -> dict[str, Any]:
+    """Return what the transform makes of template.yaml at a deployment."""
     template = yaml_parse(TEMPLATE.read_text())
     template["Resources"]["ApiFunction"]["Properties"]["ImageUri"] = "repository:tag"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
-    result: dict[str, Any] = translator.translate(template, {"EnvName": "test"})
+    result: dict[str, Any] = translator.translate(template, {"EnvName": "test", **parameters})
     return result
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Any]:
+    return translate()
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +87,13 @@ def test_cfn_lint_finds_nothing() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--lint",), (), ("--lint", "--template-file", "alb/template.yaml")],
-    ids=["lint", "translate", "lint-alb"],
+    [
+        ("--lint",),
+        (),
+        ("--lint", "--template-file", "alb/template.yaml"),
+        ("--lint", "--template-file", "alb/alarms.yaml"),
+    ],
+    ids=["lint", "translate", "lint-alb", "lint-alarms"],
 )
 def test_sam_validates(arguments: tuple[str, ...]) -> None:
     result = sam("validate", *arguments)
@@ -114,15 +131,119 @@ def test_lambda_drops_no_line_that_the_app_writes(function: dict[str, Any]) -> N
     }
 
 
-def test_deploys_nothing_but_a_published_function_its_log_group_and_its_role(
+def test_deploys_a_published_function_with_its_logs_its_role_and_its_rollout(
     translated: dict[str, Any],
 ) -> None:
     assert sorted(resource["Type"] for resource in translated["Resources"].values()) == [
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CodeDeploy::Application",
+        "AWS::CodeDeploy::DeploymentGroup",
+        "AWS::IAM::Role",
         "AWS::IAM::Role",
         "AWS::Lambda::Alias",
         "AWS::Lambda::Function",
         "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",
+        "AWS::Logs::MetricFilter",
+    ]
+
+
+def test_no_role_has_a_name_which_would_need_another_capability(
+    translated: dict[str, Any],
+) -> None:
+    roles = [r for r in translated["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
+    assert [role for role in roles if "RoleName" in role["Properties"]] == []
+
+
+@pytest.mark.parametrize(("config_env", "rollout"), ROLLOUTS.items())
+def test_codedeploy_moves_the_alias_as_samconfig_says(config_env: str, rollout: str) -> None:
+    resources = translate(**overrides(config_env))["Resources"]
+    group = resources["ApiFunctionDeploymentGroup"]["Properties"]
+    assert group["DeploymentConfigName"] == {
+        "Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": rollout}]
+    }
+    update = resources["ApiFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    assert update["DeploymentGroupName"] == {"Ref": "ApiFunctionDeploymentGroup"}
+
+
+def test_rollout_takes_every_name_of_codedeploy_that_the_transform_knows() -> None:
+    allowed = yaml_parse(TEMPLATE.read_text())["Parameters"]["Rollout"]["AllowedValues"]
+    assert sorted(allowed) == sorted(CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST)
+
+
+def test_rollout_goes_back_on_alarms_of_its_own_stack(translated: dict[str, Any]) -> None:
+    """Those of alb/alarms.yaml are deployed after it."""
+    group = translated["Resources"]["ApiFunctionDeploymentGroup"]["Properties"]
+    names = [alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]]
+    alarms = [
+        k for k, r in translated["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    assert sorted(names) == sorted(alarms)
+    assert group["AlarmConfiguration"]["Enabled"] is True
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+
+
+def test_crashes_of_the_new_version_are_those_of_the_alias(translated: dict[str, Any]) -> None:
+    alarm = translated["Resources"]["NewVersionErrors"]["Properties"]
+    alias = translated["Resources"]["ApiFunctionAliaslive"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert {item["Name"]: item["Value"] for item in alarm["Dimensions"]} == {
+        "FunctionName": {"Ref": "ApiFunction"},
+        "Resource": {"Fn::Sub": "${ApiFunction}:" + alias["Name"]},
+        "ExecutedVersion": alias["FunctionVersion"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("errors", "invocations", "expected"),
+    [(None, 100, 0), (4, 4, 0), (5, 500, 1), (10, 100, 10), (5, None, 500)],
+)
+def test_answers_of_5xx_are_a_share_of_the_invocations(
+    translated: dict[str, Any], errors: int | None, invocations: int | None, expected: float
+) -> None:
+    alarm = translated["Resources"]["ServerErrorShare"]["Properties"]
+    expression = alarm["Metrics"][0]["Expression"]
+    known = {
+        "server_errors": errors or 0,  # missing is 0 in arithmetic
+        "invocations": invocations,
+        "IF": lambda condition, then, otherwise: then if condition else otherwise,
+        "FILL": lambda metric, missing: missing if metric is None else metric,
+    }
+    assert eval(expression, {"__builtins__": {}}, known) == expected
+
+
+def test_metric_of_5xx_answers_is_made_of_the_request_lines(
+    translated: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources = translated["Resources"]
+    made = resources["ServerErrors"]["Properties"]
+    assert made["LogGroupName"] == {"Ref": "LogGroup"}
+    pattern = re.fullmatch(r"\{ \$\.(\w+) >= (\d+) \}", made["FilterPattern"])
+    assert pattern
+    field, least = pattern.groups()
+
+    async def app(*_: Any) -> None:
+        raise AssertionError("is not called")
+
+    scope = {"method": "GET", "path": "/", "headers": []}
+    for status in (499, 500, 503):
+        RequestLog(app, "lambda").write(scope, status, 0.1)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    matching = [line["status"] for line in lines if line[field] >= int(least)]
+    assert matching == [500, 503]
+
+    (transformation,) = made["MetricTransformations"]
+    watched = [
+        item["MetricStat"]["Metric"]
+        for item in resources["ServerErrorShare"]["Properties"]["Metrics"]
+        if item["Id"] == "server_errors"
+    ]
+    assert watched == [
+        {
+            "Namespace": transformation["MetricNamespace"],
+            "MetricName": transformation["MetricName"],
+        }
     ]
 
 
@@ -160,12 +281,14 @@ def test_exports_the_alias_that_the_load_balancer_invokes(translated: dict[str, 
 
 
 def test_samconfig_names_a_stack_of_each_kind_for_each_environment() -> None:
-    stacks = {env: deploy_options(env)["stack_name"] for env in (*FUNCTION_STACKS, *ALB_STACKS)}
-    assert stacks == {
+    environments = (*FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS)
+    assert {env: deploy_options(env)["stack_name"] for env in environments} == {
         "default": "portable-api-lambda-test",
         "prod": "portable-api-lambda-prod",
         "alb": "portable-api-alb-test",
         "alb-prod": "portable-api-alb-prod",
+        "alarms": "portable-api-alarms-test",
+        "alarms-prod": "portable-api-alarms-prod",
     }
 
 
@@ -185,7 +308,14 @@ def test_load_balancer_deploys_with_the_weights_of_samconfig(config_env: str, en
     assert overrides(config_env)["EnvName"] == env
 
 
-@pytest.mark.parametrize("config_env", [*FUNCTION_STACKS, *ALB_STACKS])
+@pytest.mark.parametrize(("config_env", "env"), ALARM_STACKS.items())
+def test_alarms_may_make_the_role_of_the_failover(config_env: str, env: str) -> None:
+    assert deploy_options(config_env)["template_file"] == "alb/alarms.yaml"
+    assert deploy_options(config_env)["capabilities"] == "CAPABILITY_IAM"
+    assert overrides(config_env)["EnvName"] == env
+
+
+@pytest.mark.parametrize("config_env", [*FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS])
 def test_samconfig_sets_only_parameters_of_the_template(config_env: str) -> None:
     template = ROOT / deploy_options(config_env).get("template_file", "template.yaml")
     parameters = yaml_parse(template.read_text())["Parameters"]
@@ -193,11 +323,12 @@ def test_samconfig_sets_only_parameters_of_the_template(config_env: str) -> None
     assert required <= set(overrides(config_env)) <= set(parameters)
 
 
-def test_both_templates_accept_the_same_names() -> None:
+@pytest.mark.parametrize("other", ["alb/template.yaml", "alb/alarms.yaml"])
+def test_all_templates_accept_the_same_names(other: str) -> None:
     sam_parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
-    alb_parameters = yaml_parse(ALB_TEMPLATE.read_text())["Parameters"]
+    other_parameters = yaml_parse((ROOT / other).read_text())["Parameters"]
     for name in ("AppName", "EnvName"):
-        ours, theirs = sam_parameters[name], alb_parameters[name]
+        ours, theirs = sam_parameters[name], other_parameters[name]
         assert {**ours, "Description": ""} == {**theirs, "Description": ""}
 
 

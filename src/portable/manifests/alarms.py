@@ -1,0 +1,25 @@
+"""The alarms of the system, from alb/alarms.yaml."""
+
+from pathlib import Path
+from typing import Any
+
+from portable.manifests.cloudformation import deploy_parameters, render
+from portable.manifests.system import SAMCONFIG
+
+ALARMS = "alb/alarms.yaml"
+ALIAS = "arn:aws:lambda:us-east-1:000000000000:function:function:live"
+
+
+def alarms(root: Path, environment: str, failover: bool) -> dict[str, dict[str, Any]]:
+    """Return the resources of alb/alarms.yaml below `root` for `environment`, rendered.
+
+    `failover` enables it, whatever samconfig.toml says. Raises `PortableError` for a template or
+    a parameter that is missing or refused.
+    """
+    parameters = deploy_parameters(root / SAMCONFIG, ALARMS, environment)
+    if failover:
+        parameters["Failover"] = "enabled"
+    application = parameters.get("AppName", "portable-api")
+    imports = {f"{application}-{environment}-FunctionAlias": ALIAS}
+    resources: dict[str, dict[str, Any]] = render(root / ALARMS, parameters, imports)["Resources"]
+    return resources

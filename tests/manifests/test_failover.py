@@ -1,0 +1,321 @@
+"""The failover of alb/alarms.yaml: its function run against an emulated AWS, and what it may do."""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from cloud_radar.cf.unit import Template
+from moto import mock_aws
+
+ROOT = Path(__file__).parents[2]
+REGION = "us-east-1"
+ARN = f"arn:aws:%s:{REGION}:{Template.AccountId}:%s"
+DOWN = {side: f"portable-api-test-{side}-down" for side in ("lambda", "fargate")}
+TARGETS = {
+    "lambda": {"Id": f"arn:aws:lambda:{REGION}:123456789012:function:api:live"},
+    "fargate": {"Id": "10.0.2.7", "Port": 8080},
+}
+
+
+def render(balancer: str, groups: dict[str, str]) -> dict[str, Any]:
+    """Return the resources with failover, by type and id, where the ALB stack exports these."""
+    exports = {
+        "LoadBalancerFullName": balancer.partition("loadbalancer/")[2],
+        "LambdaTargetGroupFullName": groups["lambda"].rpartition(":")[2],
+        "FargateTargetGroupFullName": groups["fargate"].rpartition(":")[2],
+        "FunctionAlias": TARGETS["lambda"]["Id"],
+        "ClusterId": "cluster",
+    }
+    imports = {f"portable-api-test-{name}": value for name, value in exports.items()}
+    template = Template.from_yaml(ROOT / "alb/alarms.yaml", imports)
+    rendered = template.render({"EnvName": "test", "Failover": "enabled"}, region=REGION)
+    resources: dict[str, Any] = rendered["Resources"]
+    return resources
+
+
+@dataclass
+class Account:
+    """A load balancer with both target groups, and the function that guards it."""
+
+    balancer: str
+    groups: dict[str, str]
+    function: ModuleType
+
+    def listen(self, weights: tuple[int, int], port: int = 80, **forward: Any) -> str:
+        """Make the listener that forwards with the weights of Lambda and of Fargate."""
+        groups = [
+            {"TargetGroupArn": group, "Weight": weight}
+            for group, weight in zip(self.groups.values(), weights, strict=True)
+        ]
+        action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups, **forward}}
+        return self.listener(action, port)
+
+    def listener(self, action: dict[str, Any], port: int) -> str:
+        made = boto3.client("elbv2").create_listener(
+            LoadBalancerArn=self.balancer, Protocol="HTTP", Port=port, DefaultActions=[action]
+        )
+        arn: str = made["Listeners"][0]["ListenerArn"]
+        return arn
+
+    def actions(self, arn: str) -> list[dict[str, Any]]:
+        found = boto3.client("elbv2").describe_listeners(ListenerArns=[arn])["Listeners"]
+        actions: list[dict[str, Any]] = found[0]["DefaultActions"]
+        return actions
+
+    def weights(self, arn: str) -> tuple[int, ...]:
+        (action,) = self.actions(arn)
+        return tuple(group["Weight"] for group in action["ForwardConfig"]["TargetGroups"])
+
+    def alarm(self, side: str, state: str = "ALARM") -> None:
+        client = boto3.client("cloudwatch")
+        client.set_alarm_state(AlarmName=DOWN[side], StateValue=state, StateReason="a test")
+
+    def without_targets(self, side: str) -> None:
+        boto3.client("elbv2").deregister_targets(
+            TargetGroupArn=self.groups[side], Targets=[TARGETS[side]]
+        )
+
+    def invoke(self, alarm: str) -> dict[str, Any]:
+        """Run the function with what an alarm sends it."""
+        event = {
+            "source": "aws.cloudwatch",
+            "alarmArn": ARN % ("cloudwatch", f"alarm:{alarm}"),
+            "alarmData": {"alarmName": alarm, "state": {"value": "ALARM"}},
+        }
+        outcome: dict[str, Any] = self.function.handler(event, None)
+        return outcome
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "offline")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", Template.AccountId)
+    with mock_aws():
+        ec2, elbv2, cloudwatch = (boto3.client(name) for name in ("ec2", "elbv2", "cloudwatch"))
+        subnets = ec2.describe_subnets()["Subnets"][:2]
+        made = elbv2.create_load_balancer(Name="b", Subnets=[s["SubnetId"] for s in subnets])
+        balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
+        address = {"Protocol": "HTTP", "Port": 8080, "VpcId": subnets[0]["VpcId"]}
+        groups = {}
+        for side, kind in (("lambda", {"TargetType": "lambda"}), ("fargate", {"TargetType": "ip"})):
+            options = kind | (address if side == "fargate" else {})
+            group = elbv2.create_target_group(Name=side, **options)["TargetGroups"][0]
+            groups[side] = group["TargetGroupArn"]
+            elbv2.register_targets(TargetGroupArn=groups[side], Targets=[TARGETS[side]])
+            cloudwatch.put_metric_alarm(
+                AlarmName=DOWN[side],
+                **{"EvaluationPeriods": 1, "Threshold": 1, "MetricName": "m", "Namespace": "n"},
+                **{"ComparisonOperator": "GreaterThanThreshold", "Period": 60, "Statistic": "Sum"},
+            )
+        properties = render(balancer, groups)["FailoverFunction"]["Properties"]
+        for name, value in properties["Environment"]["Variables"].items():
+            monkeypatch.setenv(name, value)
+        yield Account(balancer, groups, load(properties, tmp_path))
+
+
+def load(properties: dict[str, Any], directory: Path) -> ModuleType:
+    """Import the function's code as Lambda does, from the file that its handler names."""
+    name, _, handler = properties["Handler"].partition(".")
+    assert handler == "handler"
+    path = directory / f"{name}.py"
+    path.write_text(properties["Code"]["ZipFile"])
+    spec = importlib.util.spec_from_file_location("failover", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "after"),
+    [
+        ("fargate", (50, 50), (100, 0)),
+        ("lambda", (50, 50), (0, 100)),
+        ("fargate", (90, 10), (100, 0)),
+        ("lambda", (1, 999), (0, 999)),
+        ("fargate", (600, 400), (999, 0)),
+    ],
+)
+def test_all_weight_of_the_side_that_is_down_goes_to_the_other_one(
+    account: Account, side: str, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    listener = account.listen(before)
+    account.alarm(side)
+    assert account.invoke(DOWN[side]) == {
+        "alarm": DOWN[side],
+        "moved": True,
+        "reason": f"The other side has all the weight now, {max(after)}.",
+    }
+    assert account.weights(listener) == after
+
+
+def test_stickiness_stays_as_it_is(account: Account) -> None:
+    sticky = {"Enabled": True, "DurationSeconds": 600}
+    listener = account.listen((50, 50), TargetGroupStickinessConfig=sticky)
+    (before,) = account.actions(listener)
+    account.alarm("lambda")
+    assert account.invoke(DOWN["lambda"])["moved"]
+    (after,) = account.actions(listener)
+    for group, weight in zip(before["ForwardConfig"]["TargetGroups"], (0, 100), strict=True):
+        group["Weight"] = weight
+    assert after == before
+    assert after["ForwardConfig"]["TargetGroupStickinessConfig"] == sticky
+
+
+def test_listener_that_redirects_stays_as_it_is(account: Account) -> None:
+    to_https = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
+    redirect = account.listener({"Type": "redirect", "RedirectConfig": to_https}, 80)
+    before = account.actions(redirect)
+    forward = account.listen((50, 50), port=8443)
+    account.alarm("fargate")
+    assert account.invoke(DOWN["fargate"])["moved"]
+    assert account.weights(forward) == (100, 0)
+    assert account.actions(redirect) == before
+
+
+def test_second_run_moves_nothing(account: Account) -> None:
+    listener = account.listen((50, 50))
+    account.alarm("fargate")
+    assert account.invoke(DOWN["fargate"])["moved"]
+    outcome = account.invoke(DOWN["fargate"])
+    assert (outcome["moved"], outcome["reason"]) == (False, "The failed side has weight 0 already.")
+    assert account.weights(listener) == (100, 0)
+
+
+@pytest.mark.parametrize("side", ["lambda", "fargate"])
+def test_refuses_without_a_healthy_target_on_the_other_side(account: Account, side: str) -> None:
+    other = "fargate" if side == "lambda" else "lambda"
+    listener = account.listen((50, 50))
+    account.without_targets(other)
+    account.alarm(side)
+    outcome = account.invoke(DOWN[side])
+    assert outcome["reason"] == "The other side has no healthy target."
+    assert account.weights(listener) == (50, 50)
+
+
+def test_refuses_where_both_sides_are_down(account: Account) -> None:
+    listener = account.listen((50, 50))
+    account.alarm("lambda")
+    account.alarm("fargate")
+    for side, other in (("lambda", "fargate"), ("fargate", "lambda")):
+        assert account.invoke(DOWN[side])["reason"] == f"'{DOWN[other]}' is in ALARM, too."
+    assert account.weights(listener) == (50, 50)
+
+
+def test_never_moves_back_to_a_side_that_was_given_up(account: Account) -> None:
+    listener = account.listen((50, 50))
+    account.alarm("fargate")
+    assert account.invoke(DOWN["fargate"])["moved"]
+    account.alarm("fargate", "OK")  # as it has no traffic any more
+    account.alarm("lambda")
+    outcome = account.invoke(DOWN["lambda"])
+    assert outcome["reason"] == "The other side has weight 0, which only a person changes."
+    assert account.weights(listener) == (100, 0)
+
+
+def test_refuses_when_the_alarm_is_over(account: Account) -> None:
+    listener = account.listen((50, 50))
+    account.alarm("fargate", "OK")
+    assert account.invoke(DOWN["fargate"])["reason"] == f"'{DOWN['fargate']}' is over."
+    assert account.weights(listener) == (50, 50)
+
+
+def test_refuses_an_alarm_that_is_none_of_its_own(account: Account) -> None:
+    listener = account.listen((50, 50))
+    outcome = account.invoke("portable-api-test-lambda")
+    expected = f"'portable-api-test-lambda' is none of {DOWN['lambda']}, {DOWN['fargate']}."
+    assert outcome["reason"] == expected
+    assert account.weights(listener) == (50, 50)
+
+
+def test_fails_and_is_tried_again_where_nothing_forwards(account: Account) -> None:
+    account.alarm("fargate")
+    with pytest.raises(LookupError, match="forwards to both target groups"):
+        account.invoke(DOWN["fargate"])
+
+
+def test_leaves_one_line_of_json(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    account.listen((50, 50))
+    account.alarm("fargate")
+    outcome = account.invoke(DOWN["fargate"])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == outcome
+
+
+@pytest.fixture
+def resources() -> dict[str, Any]:
+    group = ARN % ("elasticloadbalancing", "targetgroup/{}/1")
+    groups = {side: group.format(side) for side in DOWN}
+    return render(ARN % ("elasticloadbalancing", "loadbalancer/app/b/1"), groups)
+
+
+def test_code_fits_into_the_template(resources: dict[str, Any]) -> None:
+    code = resources["FailoverFunction"]["Properties"]["Code"]["ZipFile"]
+    assert len(code) <= 4096
+    assert max(len(line) for line in code.splitlines()) <= 100
+
+
+def test_function_may_do_what_it_does_and_nothing_else(resources: dict[str, Any]) -> None:
+    assert resources["FailoverFunction"]["Properties"]["Role"] == "FailoverRole.Arn"
+    role = resources["FailoverRole"]["Properties"]
+    assert sorted(role) == ["AssumeRolePolicyDocument", "Policies"]
+    (policy,) = role["Policies"]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": "elasticloadbalancing:ModifyListener",
+            "Resource": ARN % ("elasticloadbalancing", "listener/app/b/1/*"),
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "elasticloadbalancing:DescribeListeners",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
+            "Resource": "*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": "cloudwatch:DescribeAlarms",
+            "Resource": [ARN % ("cloudwatch", f"alarm:{name}") for name in DOWN.values()],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": "FailoverLogGroup.Arn",
+        },
+    ]
+
+
+@pytest.mark.parametrize(("side", "name"), [("lambda", "Lambda"), ("fargate", "Fargate")])
+def test_only_the_alarms_of_the_failover_invoke_it(
+    resources: dict[str, Any], side: str, name: str
+) -> None:
+    assert resources[f"{name}Down"]["Properties"]["AlarmName"] == DOWN[side]
+    assert resources[f"{name}DownPermission"]["Properties"] == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": "FailoverFunction.Arn",
+        "Principal": "lambda.alarms.cloudwatch.amazonaws.com",
+        "SourceAccount": Template.AccountId,
+        "SourceArn": ARN % ("cloudwatch", f"alarm:{DOWN[side]}"),
+    }
+    kinds = [item["Type"] for item in resources.values()]
+    assert kinds.count("AWS::Lambda::Permission") == 2
+
+
+def test_lines_are_kept_for_thirty_days(resources: dict[str, Any]) -> None:
+    function = resources["FailoverFunction"]["Properties"]
+    assert function["LoggingConfig"] == {"LogGroup": "FailoverLogGroup"}
+    assert resources["FailoverLogGroup"]["Properties"] == {
+        "LogGroupName": "/aws/lambda/portable-api-test-failover",
+        "RetentionInDays": 30,
+    }
