@@ -2,7 +2,7 @@
 
 import click
 
-from portable.commands import parity, run
+from portable.commands import cost, fault, parity, restart, run, shift, split
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -11,7 +11,15 @@ def main() -> None:
     """Run one FastAPI codebase on AWS Lambda and on ECS Fargate."""
 
 
-for command in (run.run, parity.parity):
+for command in (
+    run.run,
+    parity.parity,
+    split.split,
+    shift.shift,
+    cost.cost,
+    fault.fault,
+    restart.restart,
+):
     main.add_command(command)
 
 

@@ -38,6 +38,15 @@ from portable.errors import PortableError
     type=click.IntRange(1),
     help="Concurrency of the function; beyond it requests are throttled.",
 )
+@click.option(
+    "--alarm-period",
+    metavar="SECONDS",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 60),
+    help="How long a minute of the alarms takes here.",
+)
+@click.option("--failover", is_flag=True, help='As with Failover = "enabled" in samconfig.toml.')
 @click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
 def run(
     environment: str,
@@ -48,6 +57,8 @@ def run(
     variables: dict[str, str],
     docker: bool,
     max_sandboxes: int,
+    alarm_period: float,
+    failover: bool,
     quiet: bool,
 ) -> None:
     """Bring up both targets behind a stand-in for the load balancer's listener.
@@ -70,6 +81,8 @@ def run(
         docker=docker,
         max_sandboxes=max_sandboxes,
         variables=variables,
+        alarm_period=alarm_period,
+        failover=failover,
     )
     view = LiveView(quiet) if sys.stdout.isatty() else PlainView(quiet)
     asyncio.run(run_until_signal(options, view))

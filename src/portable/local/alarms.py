@@ -54,7 +54,8 @@ class Alarms:
     """All alarms of the rendered template `resources`.
 
     A period of a minute takes `minute` seconds here. `clock` is that of the metrics, `now` the
-    seconds since the epoch; `on_change` is called with each alarm that changed its state.
+    seconds since the epoch; `on_change` is called with each alarm that changed its state, and the
+    state before.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Alarms:
         metrics: Metrics,
         minute: float,
         now: Callable[[], float],
-        on_change: Callable[[State], None],
+        on_change: Callable[[State, str], None],
     ) -> None:
         self.metrics = metrics
         self.minute = minute
@@ -71,16 +72,29 @@ class Alarms:
         self.on_change = on_change
         self.leaves: list[_MetricAlarm] = []
         self.composites: list[tuple[State, str]] = []
+        # A Ref to an alarm is its name on AWS, and its logical id in a template rendered offline.
+        names = {
+            logical_id: resource["Properties"]["AlarmName"]
+            for logical_id, resource in resources.items()
+            if "AlarmName" in resource.get("Properties", {})
+        }
         for resource in resources.values():
             properties = resource.get("Properties", {})
             actions = tuple(properties.get("AlarmActions", ()))
             if resource["Type"] == "AWS::CloudWatch::Alarm":
                 state = State(properties["AlarmName"], _side(properties), actions)
                 self.leaves.append(_MetricAlarm(state, properties))
-            elif resource["Type"] == "AWS::CloudWatch::CompositeAlarm":
-                rule = properties["AlarmRule"]
-                parts = tuple(re.findall(r'ALARM\("?([^")]+)"?\)', rule))
+        for resource in resources.values():
+            if resource["Type"] == "AWS::CloudWatch::CompositeAlarm":
+                properties = resource["Properties"]
+                rule = re.sub(
+                    r'"([^"]+)"',
+                    lambda found: f'"{names.get(found[1], found[1])}"',
+                    properties["AlarmRule"],
+                )
+                parts = tuple(re.findall(r'ALARM\("([^"]+)"\)', rule))
                 sides = {leaf.state.side for leaf in self.leaves if leaf.state.name in parts}
+                actions = tuple(properties.get("AlarmActions", ()))
                 state = State(properties["AlarmName"], "".join(sides), actions, parts=parts)
                 self.composites.append((state, rule))
         self.states = {leaf.state.name: leaf.state for leaf in self.leaves}
@@ -99,8 +113,9 @@ class Alarms:
 
     def _change(self, alarm: State, state: str, reason: str) -> None:
         if state != alarm.state:
-            alarm.state, alarm.since, alarm.reason = state, self.now(), reason
-            self.on_change(alarm)
+            before, alarm.state = alarm.state, state
+            alarm.since, alarm.reason = self.now(), reason
+            self.on_change(alarm, before)
 
     def _value(self, properties: dict[str, Any]) -> Value:
         side = _side(properties)
@@ -159,7 +174,7 @@ def _holds(rule: str, states: Mapping[str, str]) -> bool:
     def known(match: re.Match[str]) -> str:
         return str(states[match[2]] == match[1])
 
-    text = re.sub(r'(ALARM|OK|INSUFFICIENT_DATA)\("?([^")]+)"?\)', known, rule)
+    text = re.sub(r'(ALARM|OK|INSUFFICIENT_DATA)\("([^"]+)"\)', known, rule)
     for word in ("AND", "OR", "NOT"):
         text = re.sub(rf"\b{word}\b", word.lower(), text)
 

@@ -34,6 +34,7 @@ class Channel:
         self.reader = reader
         self.writer = writer
         self.h11 = h11.Connection(role, max_incomplete_event_size=MAX_HEAD)
+        self.held = b""
         self.idle_since = time.monotonic()
 
     async def receive(self, timeout: float | None) -> h11.Event | type[h11.PAUSED]:
@@ -59,8 +60,24 @@ class Channel:
 
     async def send(self, *events: h11.Event) -> None:
         """Write `events`; raise `h11.LocalProtocolError` if they may not be sent now."""
-        self.writer.write(b"".join(self.h11.send(event) or b"" for event in events))
-        await self.writer.drain()
+        data = b"".join(self.h11.send(event) or b"" for event in events)
+        data, self.held = self.held + data, b""
+        if data:
+            self.writer.write(data)
+            await self.writer.drain()
+
+    def hold(self, event: h11.Event) -> None:
+        """Write `event` with the next one, or alone if there is none before the loop goes on.
+
+        Each write wakes up the other side: a head and a body that are there take one, not two.
+        """
+        self.held = self.h11.send(event) or b""
+        asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self.held:
+            data, self.held = self.held, b""
+            self.writer.write(data)
 
     def next_cycle(self) -> bool:
         """Prepare for another request on this connection; False if it cannot be used again."""
@@ -75,6 +92,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the connection at once."""
+        self._flush()
         self.writer.close()
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import h11
 
@@ -23,15 +24,28 @@ class IPTarget:
         self.name = f"{host}:{port}"
         self.idle_timeout = idle_timeout
         self.pool = Pool(host, port, idle_timeout, source)
+        self.connecting = 0
+        self.busy: set[Channel] = set()
+        self.drained = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are not answered in full yet; an open WebSocket is one."""
+        self.busy = {channel for channel in self.busy if not channel.writer.is_closing()}
+        return self.connecting + len(self.busy)
 
     async def send(self, request: Request) -> Response:
         """Return the response as soon as its head is there; raise `LoadBalancerError`."""
+        self.connecting += 1
         try:
             channel = await self.pool.acquire()
+            self.busy.add(channel)
         except TimeoutError:
             raise self._error(504, "no connection to the target within 10 s") from None
         except OSError:
             raise self._error(502, "the target refused the connection") from None
+        finally:
+            self.connecting -= 1
         upload = None
         try:
             await channel.send(self._head(request))
@@ -49,6 +63,8 @@ class IPTarget:
                 raise fault from None
             if isinstance(error, TimeoutError):
                 raise self._error(504, "the target did not answer in time") from None
+            if self.drained:
+                raise self._error(502, "the deregistration delay has elapsed") from None
             if isinstance(error, ConnectionError | h11.ProtocolError):
                 closed = channel.reader.at_eof()
                 reason = "the target closed the connection" if closed else f"malformed: {error}"
@@ -61,8 +77,24 @@ class IPTarget:
             await _cancel(upload)
             channel.close()
             raise self._error(502, "the response headers are over 32 K")
-        body = self._download(channel, upload)
+        body = _Body(channel.body(self.idle_timeout), partial(self._release, channel, upload))
         return Response(head.status_code, without_connection_headers(headers), body, self.name)
+
+    async def drain(self, delay: float) -> int:
+        """Wait `delay` seconds for the requests in flight; cut off the rest, return how many.
+
+        One that is cut off before its answer began is a 502, as the load balancer makes it.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                while self.in_flight:
+                    await asyncio.sleep(0.02)
+        cut = self.in_flight
+        self.drained = True
+        for channel in self.busy:
+            channel.writer.transport.abort()
+        await self.pool.aclose()
+        return cut
 
     async def aclose(self) -> None:
         """Close the idle connections to this target."""
@@ -92,15 +124,39 @@ class IPTarget:
             else:
                 raise ConnectionError("it closed before it answered")
 
-    async def _download(
-        self, channel: Channel, upload: "asyncio.Task[None] | None"
-    ) -> AsyncIterator[bytes]:
+    async def _release(self, channel: Channel, upload: "asyncio.Task[None] | None") -> None:
+        await _cancel(upload)
+        self.busy.discard(channel)
+        self.pool.release(channel)
+
+
+class _Body:
+    """The body of a response, which calls `release` once, however it ends.
+
+    A generator would not, where it is closed before its first chunk was asked for.
+    """
+
+    def __init__(
+        self, chunks: AsyncIterator[bytes], release: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.chunks = chunks
+        self.release: Callable[[], Awaitable[None]] | None = release
+
+    def __aiter__(self) -> "_Body":
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            async for chunk in channel.body(self.idle_timeout):
-                yield chunk
-        finally:
-            await _cancel(upload)
-            self.pool.release(channel)
+            return await anext(self.chunks)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        await self.chunks.aclose()  # type: ignore[attr-defined]
+        release, self.release = self.release, None
+        if release is not None:
+            await release()
 
 
 async def _upload(channel: Channel, body: AsyncIterator[bytes]) -> None:

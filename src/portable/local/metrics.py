@@ -29,15 +29,18 @@ class Hosts(Protocol):
 
 
 class Metrics:
-    """Values per second and metric, the latest `KEPT` seconds; `clock` is in seconds."""
+    """Values of each metric, kept in slots of `resolution` seconds; `clock` is in seconds."""
 
-    KEPT = 3600
-    SAMPLES = 1000  # values of one metric in one second: the rest is only counted
+    KEPT = 600  # slots
+    SAMPLES = 1000  # values of one metric in one slot: the rest is only counted
 
-    def __init__(self, groups: Mapping[str, Hosts], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, groups: Mapping[str, Hosts], clock: Callable[[], float], resolution: float = 1.0
+    ) -> None:
         self.groups = groups
         self.clock = clock
-        self.seconds: dict[int, dict[Key, _Values]] = {}
+        self.resolution = resolution
+        self.slots: dict[int, dict[Key, _Values]] = {}
 
     def record(self, access: Access) -> None:
         """Count a request that the listener answered."""
@@ -58,18 +61,21 @@ class Metrics:
         `statistic` is Sum, Average, Minimum, Maximum, SampleCount or a percentile such as p95.
         """
         values = _Values()
-        for second in range(math.floor(start), math.floor(end)):
-            if found := self.seconds.get(second, {}).get((side, metric)):
+        for slot in range(self._slot(start), self._slot(end)):
+            if found := self.slots.get(slot, {}).get((side, metric)):
                 values.merge(found)
         return values.statistic(statistic)
 
     def _add(self, side: str, metric: str, value: float) -> None:
-        second = math.floor(self.clock())
-        if second not in self.seconds:
-            self.seconds[second] = defaultdict(_Values)
-            for old in [key for key in self.seconds if key < second - self.KEPT]:
-                del self.seconds[old]
-        self.seconds[second][side, metric].add(value, self.SAMPLES)
+        slot = self._slot(self.clock())
+        if slot not in self.slots:
+            self.slots[slot] = defaultdict(_Values)
+            for old in [key for key in self.slots if key < slot - self.KEPT]:
+                del self.slots[old]
+        self.slots[slot][side, metric].add(value, self.SAMPLES)
+
+    def _slot(self, seconds: float) -> int:
+        return math.floor(seconds / self.resolution)
 
 
 class _Values:

@@ -35,7 +35,7 @@ async def respond(
         head = h11.Response(
             status_code=response.status, headers=headers, reason=_reason(response.status)
         )
-        channel.writer.write(channel.h11.send(head) or b"")
+        channel.hold(head)
         async for chunk in body:
             if request.method != b"HEAD":
                 await channel.send(h11.Data(data=chunk))

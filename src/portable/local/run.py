@@ -12,13 +12,13 @@ from portable.errors import PortableError
 from portable.local.ip_target_group import IPTargetGroup
 from portable.local.lambda_targets import LambdaTargetGroup
 from portable.local.launchers import DockerLauncher, HostLauncher, Launcher, stop
-from portable.local.listener import Listener
+from portable.local.listener import Access, Listener
+from portable.local.operations import Operations
 from portable.local.processes import all_or_first_error
 from portable.local.view import View
 from portable.manifests import agreement
+from portable.manifests.alarms import alarms
 from portable.manifests.system import System, load
-
-STOP_TIMEOUT = 30.0  # seconds from SIGTERM to SIGKILL; StopTimeout of the task
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Options:
     docker: bool = False
     max_sandboxes: int = 10
     variables: Mapping[str, str] = field(default_factory=dict)
+    alarm_period: float = 5.0  # seconds that a minute of the alarms takes
+    failover: bool = False  # as with Failover = "enabled" in samconfig.toml
 
 
 async def run(options: Options, view: View) -> None:
@@ -45,8 +47,26 @@ async def run(options: Options, view: View) -> None:
     else:
         launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
     groups = target_groups(system, launcher, options.max_sandboxes, view)
+    operations = Operations(
+        options.environment,
+        *groups,
+        alarms(options.root, options.environment, options.failover),
+        options.alarm_period,
+        view.notify,
+        lambda: view.summary.weights_changed(),
+    )
     balancer = system.load_balancer
-    listener = Listener(groups, balancer.idle_timeout, balancer.drop_invalid_headers, view.access)
+
+    def log(access: Access) -> None:
+        view.access(access)
+        operations.record(access)
+
+    listener = Listener(
+        list(operations.targets.values()),
+        balancer.idle_timeout,
+        balancer.drop_invalid_headers,
+        log,
+    )
     try:
         try:
             await listener.bind(options.port)  # a taken port is known before anything starts
@@ -55,11 +75,13 @@ async def run(options: Options, view: View) -> None:
         except OSError as error:
             message = f"cannot listen on 127.0.0.1:{options.port}: {os.strerror(error.errno or 0)}"
             raise PortableError(f"{message}. Choose another port with --port.") from None
+        await operations.start(listener.port)
         view.open(groups, f"http://127.0.0.1:{listener.port}")
         await asyncio.get_running_loop().create_future()  # until a signal cancels it
     finally:
         _kill_on_second_signal(launcher)
-        await listener.aclose(STOP_TIMEOUT)
+        await operations.aclose()
+        await listener.aclose(system.service.stop_timeout)
         view.close()
         await asyncio.gather(*(group.aclose() for group in groups))
         await stop(launcher.processes)
@@ -86,7 +108,8 @@ def target_groups(
             fargate.weight,
             fargate.check,
             system.service.count,
-            STOP_TIMEOUT,
+            system.service.stop_timeout,
+            fargate.deregistration_delay,
             launcher.task,
             view.notify,
         ),

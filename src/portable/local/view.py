@@ -31,6 +31,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.requests = 0
+        self.before = 0  # of these, before the weights changed for the last time
         self.errors = 0  # 5xx, whoever answered
         self.seconds: deque[float] = deque(maxlen=1000)
 
@@ -66,9 +67,14 @@ class Summary:
         else:
             self.others += 1
 
+    def weights_changed(self) -> None:
+        """Count the shares from here on."""
+        for counters in self.counters.values():
+            counters.before = counters.requests
+
     def cells(self) -> list[tuple[str, ...]]:
-        """Return the rows of the table as text."""
-        total = sum(counters.requests for counters in self.counters.values())
+        """Return the rows of the table as text; shares are those since the weights changed."""
+        total = sum(counters.requests - counters.before for counters in self.counters.values())
         weights = sum(row.weight for row in self.rows)
         cells: list[tuple[str, ...]] = []
         for row in self.rows:
@@ -78,7 +84,7 @@ class Summary:
                     row.name,
                     str(row.weight),
                     f"{row.weight / weights:.1%}",
-                    f"{counters.requests / total:.1%}" if total else "-",
+                    f"{(counters.requests - counters.before) / total:.1%}" if total else "-",
                     str(counters.requests),
                     str(counters.errors),
                     counters.quantile(0.5),

@@ -6,6 +6,8 @@ from pathlib import Path
 from portable.errors import PortableError
 from portable.manifests.system import ALB, SAM, System
 
+# Seconds: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeouts
+MOST_STOP_TIMEOUT = 120
 MACHINES = {"x86_64": ("linux/x86_64", "linux/amd64"), "arm64": ("linux/arm64",)}
 
 
@@ -54,19 +56,46 @@ def check(system: System, root: Path) -> None:
         if given != expected:
             message = f"{where}.EXECUTION_ENVIRONMENT is {given!r}, expected {expected!r}"
             raise PortableError(f"{message}.")
+    _times(system)
+    _handler(function.handler, function.logical_id, root)
+
+
+def _times(system: System) -> None:
+    """Raise `PortableError` where a request could be lost while a task ends, or a side is slow.
+
+    Timeout < idle timeout < KEEP_ALIVE_SECONDS; GRACEFUL_SHUTDOWN_SECONDS < StopTimeout <= 120;
+    deregistration delay >= idle timeout, which is how long a task may take to answer.
+    """
+    function, service, balancer = system.function, system.service, system.load_balancer
+    fargate = balancer.group("ip")
+    idle_timeout = f"{ALB}: idle_timeout.timeout_seconds"
+    stop_timeout = f"{service.patches}: StopTimeout"
     _order(
         f"{SAM}: {function.logical_id}.Properties.Timeout",
         function.timeout,
-        f"{ALB}: idle_timeout.timeout_seconds",
+        idle_timeout,
         balancer.idle_timeout,
     )
     _order(
-        f"{ALB}: idle_timeout.timeout_seconds",
+        idle_timeout,
         balancer.idle_timeout,
         f"{service.path}: variables.KEEP_ALIVE_SECONDS",
         _seconds(service.path, "KEEP_ALIVE_SECONDS", service.variables, 75),
     )
-    _handler(function.handler, function.logical_id, root)
+    _order(
+        f"{service.path}: variables.GRACEFUL_SHUTDOWN_SECONDS",
+        _seconds(service.path, "GRACEFUL_SHUTDOWN_SECONDS", service.variables, 25),
+        stop_timeout,
+        service.stop_timeout,
+    )
+    if service.stop_timeout > MOST_STOP_TIMEOUT:
+        message = f"{stop_timeout} is {service.stop_timeout}"
+        raise PortableError(f"{message}, but Fargate allows {MOST_STOP_TIMEOUT} at most.")
+    if fargate.deregistration_delay < balancer.idle_timeout:
+        delay = f"{ALB}: {fargate.logical_id}: deregistration_delay.timeout_seconds"
+        message = f"{delay} is {fargate.deregistration_delay}, but {idle_timeout}"
+        message += f" is {balancer.idle_timeout:g}: the first may not be the smaller one"
+        raise PortableError(f"{message}, or a deployment cuts off a request that still has time.")
 
 
 def _seconds(path: str, name: str, variables: dict[str, str], default: float) -> float:

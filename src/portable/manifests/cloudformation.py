@@ -4,7 +4,9 @@ import contextlib
 import os
 import shlex
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -13,7 +15,7 @@ from portable.errors import PortableError
 
 
 class _Imports(dict[str, str]):
-    """Every export exists and its value is its name: what is imported is not there locally."""
+    """Every export exists, and its value is its name where no other is given."""
 
     def __bool__(self) -> bool:
         return True
@@ -25,9 +27,12 @@ class _Imports(dict[str, str]):
         return name
 
 
-def render(path: Path, parameters: dict[str, str]) -> dict[str, Any]:
+def render(
+    path: Path, parameters: dict[str, str], imports: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the parameters, conditions and resources of the template at `path`, resolved.
 
+    What it imports is not there locally: an import is its own name, or what `imports` says.
     Raises `PortableError` naming the file for a template that cannot be read, for a parameter
     that it refuses, and for a rule (section `Rules`) that does not hold.
     """
@@ -37,7 +42,7 @@ def render(path: Path, parameters: dict[str, str]) -> dict[str, Any]:
 
     try:
         with contextlib.redirect_stdout(None):  # it prints its complaints before it raises them
-            template = Template.from_yaml(path, imports=_Imports())
+            template = Template.from_yaml(path, imports=_Imports(imports))
         template.template.pop("Outputs", None)  # SAM's !Ref Function.Alias is not known to it
         _check_numbers(name, template.template.get("Parameters", {}), parameters)
         rules = template.template.pop("Rules", {})

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from portable.errors import PortableError
 from portable.local.health import HealthCheck
 from portable.manifests.cloudformation import deploy_parameters, render
+from portable.manifests.reader import Reader, read_yaml
 
 SAM = "template.yaml"
 ALB = "alb/template.yaml"
@@ -30,7 +29,10 @@ class Function:
 
 @dataclass(frozen=True)
 class Service:
-    """The Fargate side, from the Copilot manifest at `path`."""
+    """The Fargate side, from the Copilot manifest at `path` and the patches at `patches`.
+
+    `stop_timeout` is the seconds from SIGTERM to SIGKILL.
+    """
 
     path: str
     port: int
@@ -40,17 +42,24 @@ class Service:
     platform: str
     health_command: str
     read_only: bool
+    patches: str
+    stop_timeout: int
 
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """One target group of the listener, from alb/template.yaml."""
+    """One target group of the listener, from alb/template.yaml.
+
+    `deregistration_delay` is the seconds that a deregistered target has for its requests in
+    flight. One of type `lambda` has no such attribute: 0.
+    """
 
     logical_id: str
     target_type: str  # "ip" or "lambda"
     weight: int
     port: int | None
     multi_value_headers: bool
+    deregistration_delay: int
     check: HealthCheck
 
 
@@ -98,7 +107,7 @@ def _function(template: dict[str, Any]) -> Function:
     if len(functions) != 1:
         raise PortableError(f"{SAM} has {len(functions)} AWS::Serverless::Function, expected 1.")
     (logical_id, properties), *_ = functions.items()
-    read = _Reader(SAM, f"{logical_id}.Properties", properties)
+    read = Reader(SAM, f"{logical_id}.Properties", properties)
     command = read("ImageConfig", "Command")
     if not isinstance(command, list) or len(command) != 1:
         message = f"{SAM}: {logical_id}.Properties.ImageConfig.Command is {command!r}"
@@ -119,20 +128,18 @@ def _service(root: Path, environment: str) -> Service:
     if len(paths) != 1:
         raise PortableError(f"copilot/ has {len(paths)} services (*/manifest.yml), expected 1.")
     path = paths[0].relative_to(root).as_posix()
-    try:
-        manifest = yaml.safe_load(paths[0].read_text())
-    except yaml.YAMLError as error:
-        raise PortableError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    manifest = read_yaml(root, path)
     if not isinstance(manifest, dict):
         raise PortableError(f"{path} is empty, expected a Copilot manifest.")
     overrides = (manifest.pop("environments", None) or {}).get(environment) or {}
-    read = _Reader(path, "", _merged(manifest, overrides))
+    read = Reader(path, "", _merged(manifest, overrides))
     # Locally there is no load to scale with: as many tasks as there always are.
     keys = ("count", "range") if isinstance(read("count"), dict) else ("count",)
     if isinstance(read(*keys), dict):
         count = read.integer(*keys, "min")
     else:
         count = read.whole(str(read(*keys)).partition("-")[0], *keys)  # as in "2-10"
+    patches = (paths[0].parent / "overrides/cfn.patches.yml").relative_to(root).as_posix()
     return Service(
         path,
         read.integer("image", "port"),
@@ -142,7 +149,25 @@ def _service(root: Path, environment: str) -> Service:
         read("platform", default="linux/x86_64"),
         " ".join(read("image", "healthcheck", "command")),
         read("storage", default={}).get("readonly_fs", False),
+        patches,
+        _stop_timeout(root, patches),
     )
+
+
+def _stop_timeout(root: Path, path: str) -> int:
+    """Return what the patches at `path` add as StopTimeout, or else the default of ECS.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeouts
+    """
+    patches = read_yaml(root, path, tags=True) if (root / path).exists() else None
+    if not isinstance(patches, list | None):
+        raise PortableError(f"{path} is no list, expected the patches of Copilot's template.")
+    found: Any = 30
+    for patch in patches or ():
+        added = isinstance(patch, dict) and patch.get("op") in ("add", "replace")
+        if added and str(patch.get("path")).endswith("/StopTimeout"):
+            found = patch.get("value")
+    return Reader(path, "", {}).whole(found, "StopTimeout")
 
 
 def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
@@ -181,7 +206,7 @@ def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
 
 
 def _target_group(logical_id: str, properties: dict[str, Any], weight: int) -> TargetGroup:
-    read = _Reader(ALB, f"{logical_id}.Properties", properties)
+    read = Reader(ALB, f"{logical_id}.Properties", properties)
     target_type = read("TargetType", default="instance")
     is_lambda = target_type == "lambda"
     # The defaults differ by type:
@@ -196,50 +221,16 @@ def _target_group(logical_id: str, properties: dict[str, Any], weight: int) -> T
         matcher=str(read("Matcher", default={}).get("HttpCode", "200")),
     )
     attributes = _attributes(properties, "TargetGroupAttributes")
+    delay = "deregistration_delay.timeout_seconds"
     return TargetGroup(
         logical_id,
         target_type,
         weight,
         read.integer("Port") if target_type == "ip" else None,
         attributes.get("lambda.multi_value_headers.enabled") == "true",
+        0 if is_lambda else read.whole(attributes.get(delay, 300), delay),
         check,
     )
-
-
-class _Reader:
-    """Reads nested keys; a missing one is a `PortableError` that names file and key."""
-
-    def __init__(self, path: str, place: str, values: dict[str, Any]) -> None:
-        self.path = path
-        self.place = place
-        self.values = values
-
-    _required = object()
-
-    def __call__(self, *keys: str, default: Any = _required) -> Any:
-        found: Any = self.values
-        for key in keys:
-            if not isinstance(found, dict) or key not in found:
-                if default is not self._required:
-                    return default
-                raise PortableError(f"{self.path} has no {self._name(keys)}.")
-            found = found[key]
-        return found
-
-    def integer(self, *keys: str, default: Any = _required) -> int:
-        """Return a whole number."""
-        return self.whole(self(*keys, default=default), *keys)
-
-    def whole(self, value: Any, *keys: str) -> int:
-        """Return `value`, which was found at `keys`, as a whole number."""
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            message = f"{self.path}: {self._name(keys)} is {value!r}"
-            raise PortableError(f"{message}, expected a whole number.") from None
-
-    def _name(self, keys: tuple[str, ...]) -> str:
-        return ".".join(filter(None, (self.place, *keys)))
 
 
 def _resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:

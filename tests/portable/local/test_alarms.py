@@ -49,7 +49,8 @@ class Watched:
         named = {f"Resource{number}": resource for number, resource in enumerate(resources)}
         self.alarms = Alarms(named, self.metrics, MINUTE, self.clock, self.changed)
 
-    def changed(self, state: State) -> None:
+    def changed(self, state: State, before: str) -> None:
+        assert before != state.state
         self.changes.append((state.name, state.state))
 
     def minute(self, errors: int = 0, good: int = 0, group: str = "fargate") -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from portable.errors import PortableError
 from portable.local.health import HealthCheck
-from portable.local.ip_target_group import IPTargetGroup, Task
+from portable.local.ip_target_group import IPTargetGroup
 from portable.local.ip_targets import IPTarget
 from portable.local.messages import LoadBalancerError, Request, Response
+from portable.local.tasks import Task
 
 
 class FakeProcess:
@@ -40,12 +41,17 @@ class FakeProcess:
 
 
 class FakeTask:
-    """An HTTP server that answers with its number and, to checks, with `status`."""
+    """An HTTP server that answers with its name and, to checks, with `status`.
+
+    Its answer to /slow comes once `release` is set, and of /stream only the first byte before.
+    """
 
     def __init__(self, number: int, status: int | None) -> None:
         self.process = FakeProcess(f"task-{number}")
         self.status = status
         self.checks = 0
+        self.asked: list[str] = []
+        self.release = asyncio.Event()
         self.server: asyncio.Server | None = None
 
     async def listen(self) -> int:
@@ -56,8 +62,15 @@ class FakeTask:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             if b"/healthz" not in head:
-                body = self.process.name.encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
+                path = head.split()[1].decode()
+                self.asked.append(path)
+                if path == "/slow":
+                    await self.release.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+                if path == "/stream":
+                    writer.write(b">")
+                    await self.release.wait()
+                writer.write(self.process.name.encode())
                 return
             self.checks += 1
             if self.status is not None:
@@ -74,20 +87,42 @@ class Lab:
         self.told: list[str] = []
         check = HealthCheck(True, "/healthz", 0.002, 5, 3, 2, "200")
 
+        self.faults: list[str] = []  # what starting a task fails of, once each
+
         async def start(number: int) -> Task:
+            if self.faults:
+                raise PortableError(self.faults.pop())
             fake = FakeTask(number, statuses[min(len(self.fakes), len(statuses) - 1)])
             self.fakes.append(fake)
-            target = IPTarget("127.0.0.1", await fake.listen(), 5, None)
+            try:
+                target = IPTarget("127.0.0.1", await fake.listen(), 5, None)
+            except asyncio.CancelledError:
+                await fake.process.kill()  # as asyncio does with a child
+                raise
             return Task(fake.process, target, check)
 
-        self.group = IPTargetGroup("fargate", 1, check, count, 7.5, start, self.told.append)
+        self.group = IPTargetGroup("fargate", 1, check, count, 7.5, 5, start, self.told.append)
         self.group.FIRST_CHECKS = 0.001
 
-    async def send(self) -> str:
+    async def send(self, path: bytes = b"/") -> str:
         response: Response = await self.group.send(
-            Request(b"GET", b"/", [(b"Host", b"x")], ("127.0.0.1", 1))
+            Request(b"GET", path, [(b"Host", b"x")], ("127.0.0.1", 1))
         )
         return b"".join([chunk async for chunk in response.body]).decode()
+
+    async def in_flight(self, path: str) -> tuple[FakeTask, "asyncio.Task[str]"]:
+        """Send a request that waits for `release`; return who has it, and its answer to be."""
+        answer = asyncio.create_task(self.send(path.encode()))
+        while True:
+            for fake in self.fakes:
+                if path in fake.asked:
+                    return fake, answer
+            await asyncio.sleep(0.001)
+
+    async def refusal(self) -> LoadBalancerError:
+        with pytest.raises(LoadBalancerError) as error:
+            await self.send()
+        return error.value
 
     async def until(self, told: str) -> None:
         while told not in self.told:
@@ -105,7 +140,9 @@ def run(
         finally:
             await lab.group.aclose()
             for fake in lab.fakes:
-                fake.server.close()
+                fake.release.set()
+                if fake.server is not None:
+                    fake.server.close()
             await asyncio.sleep(0.001)  # for sockets to close: one left open is an error
 
     asyncio.run(main())
@@ -124,9 +161,7 @@ def test_healthy_tasks_take_turns():
 
 def test_no_registered_target_is_503():
     async def use(lab: Lab) -> None:
-        with pytest.raises(LoadBalancerError) as error:
-            await lab.send()
-        assert error.value.status == 503
+        assert (await lab.refusal()).status == 503
 
     run(use)
 
@@ -231,5 +266,247 @@ def test_closing_terminates_every_task_with_the_stop_timeout():
         assert [fake.process.grace for fake in lab.fakes] == [7.5, 7.5]
         with pytest.raises(LoadBalancerError):
             await lab.send()
+
+    run(use)
+
+
+def test_a_target_without_its_first_check_gets_nothing_even_where_none_is_healthy():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        lab.fakes[0].process.status.set_result(9)
+        while len(lab.fakes) < 2 or not lab.fakes[1].checks:
+            await asyncio.sleep(0.001)
+        refused = await lab.refusal()
+        assert (refused.status, lab.fakes[1].asked) == (503, [])
+        assert (lab.group.healthy, lab.group.unhealthy) == (0, 0)
+
+    run(use, 1, [200, None])
+
+
+def test_a_replacement_that_cannot_be_started_is_tried_again():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        lab.faults.append("cannot start 'python': too many processes.")
+        lab.fakes[0].process.status.set_result(9)
+        await lab.until(
+            "task-1 is tried again, as it did not start: cannot start 'python': too many processes."
+        )
+        while lab.group.targets != "1 of 1":
+            await asyncio.sleep(0.001)
+        assert await lab.send() == "task-1"
+
+    run(use, 1)
+
+
+def test_a_restart_replaces_every_task():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        lab.told.clear()
+        await lab.group.restart()
+        assert {await lab.send() for _ in range(4)} == {"task-3", "task-4"}
+        assert lab.group.targets == "2 of 2"
+        assert [fake.process.grace for fake in lab.fakes] == [7.5, 7.5, None, None]
+        assert lab.told[0] == "task-3 and task-4 start in the place of task-1 and task-2."
+        assert sorted(lab.told[1:3]) == [
+            f"task-{number} is healthy: GET /healthz answers 200." for number in (3, 4)
+        ]
+        assert sorted(lab.told[3:-1]) == [
+            "task-1 is deregistered with no request in flight.",
+            "task-1 is stopped.",
+            "task-2 is deregistered with no request in flight.",
+            "task-2 is stopped.",
+        ]
+        assert lab.told[-1] == "task-3 and task-4 have replaced task-1 and task-2."
+
+    run(use)
+
+
+def test_the_new_tasks_of_a_restart_are_supervised_and_the_old_ones_no_longer():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        await lab.group.restart()
+        assert not any("ended" in sentence for sentence in lab.told)
+        assert set(lab.group.supervisors) == {3, 4}
+        lab.fakes[2].process.status.set_result(9)
+        await lab.until(f"{lab.fakes[2].process.name} ended with status 9; starting another.")
+        while lab.group.targets != "2 of 2":
+            await asyncio.sleep(0.001)
+        assert {await lab.send() for _ in range(4)} == {"task-3", "task-4"}
+
+    run(use)
+
+
+@pytest.mark.parametrize(("path", "begin"), [("/slow", ""), ("/stream", ">")])
+def test_a_draining_task_finishes_what_it_has_and_gets_nothing_new(path: str, begin: str):
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        old, answer = await lab.in_flight(path)
+        restart = asyncio.create_task(lab.group.restart())
+        await lab.until(f"{old.process.name} is deregistered with 1 request in flight.")
+        assert {await lab.send() for _ in range(8)} == {"task-3", "task-4"}
+        assert old.process.grace is None, "SIGTERM comes after draining"
+        old.release.set()
+        assert await answer == begin + old.process.name
+        await restart
+        assert (old.process.grace, old.asked) == (7.5, [path])
+
+    run(use)
+
+
+def test_what_is_still_in_flight_after_the_delay_is_cut_off():
+    async def use(lab: Lab) -> None:
+        lab.group.deregistration_delay = 0.01
+        await lab.group.start()
+        old, answer = await lab.in_flight("/slow")
+        await lab.group.restart()
+        with pytest.raises(LoadBalancerError) as error:
+            await answer
+        assert error.value.status == 502
+        assert error.value.reason == "the deregistration delay has elapsed"
+        after = "still in flight after the deregistration delay, 0.01 s"
+        assert f"{old.process.name} lost 1 request, {after}." in lab.told
+        assert old.process.grace == 7.5
+
+    run(use)
+
+
+def test_a_response_that_is_cut_off_after_its_begin_ends_in_the_middle():
+    async def use(lab: Lab) -> None:
+        lab.group.deregistration_delay = 0.01
+        await lab.group.start()
+        _, answer = await lab.in_flight("/stream")
+        await lab.group.restart()
+        assert await answer == ">"  # without a length, the end of the connection is the end
+
+    run(use)
+
+
+def test_a_task_that_dies_while_it_drains_ends_the_restart():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        old, answer = await lab.in_flight("/slow")
+        restart = asyncio.create_task(lab.group.restart())
+        await lab.until(f"{old.process.name} is deregistered with 1 request in flight.")
+        old.process.status.set_result(9)
+        old.release.set()
+        await answer
+        await restart
+        assert len(lab.fakes) == 4, "nobody takes the place of a task that is leaving"
+
+    run(use)
+
+
+def test_where_a_new_task_is_not_healthy_the_old_ones_go_on():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        lab.group.START_TIMEOUT = 1
+        message = "task-1 and task-2 go on: the app fails its health check: "
+        with pytest.raises(PortableError, match=f"{message}GET /healthz answers 500"):
+            await lab.group.restart()
+        assert {await lab.send() for _ in range(4)} == {"task-1", "task-2"}
+        assert [fake.process.running for fake in lab.fakes] == [True, True, False, False]
+        assert f"{message}GET /healthz answers 500." in lab.told
+        assert lab.group.targets == "2 of 2"
+
+    run(use, 2, [200, 200, 200, 500])
+
+
+def test_where_a_new_task_does_not_start_the_old_ones_go_on():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        restart = asyncio.create_task(lab.group.restart())
+        while len(lab.fakes) < 4:
+            await asyncio.sleep(0)
+        lab.fakes[3].process.status.set_result(1)
+        with pytest.raises(PortableError, match="task-1 and task-2 go on: the app does not start"):
+            await restart
+        lab.faults.append("cannot start 'python': too many processes.")
+        with pytest.raises(PortableError, match="go on: cannot start 'python': too many"):
+            await lab.group.restart()
+        assert {await lab.send() for _ in range(4)} == {"task-1", "task-2"}
+
+    run(use, 2, [200, 200, None])
+
+
+def test_one_restart_at_a_time_which_does_not_need_its_caller():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        old, answer = await lab.in_flight("/slow")
+        first = asyncio.create_task(lab.group.restart())
+        await lab.until(f"{old.process.name} is deregistered with 1 request in flight.")
+        with pytest.raises(PortableError, match="are being replaced already"):
+            await lab.group.restart()
+        first.cancel()
+        old.release.set()
+        await answer
+        await lab.until("task-3 and task-4 have replaced task-1 and task-2.")
+        await lab.group.restart()
+        assert {await lab.send() for _ in range(4)} == {"task-5", "task-6"}
+
+    run(use)
+
+
+def test_closing_does_not_wait_for_a_restart():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        old, answer = await lab.in_flight("/slow")
+        restart = asyncio.create_task(lab.group.restart())
+        await lab.until(f"{old.process.name} is deregistered with 1 request in flight.")
+        await lab.group.aclose()
+        with pytest.raises(PortableError, match="ended in the middle"):
+            await restart
+        assert not any(fake.process.running for fake in lab.fakes)
+        old.release.set()
+        await answer
+
+    run(use)
+
+
+def test_a_group_that_is_taken_down_stays_down_until_it_is_brought_up():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        await lab.group.take_down()
+        await lab.group.take_down()  # once more is the same
+        assert (lab.group.targets, lab.group.healthy) == ("0 of 2", 0)
+        assert [fake.process.grace for fake in lab.fakes] == [0, 0]
+        assert (await lab.refusal()).status == 503
+        with pytest.raises(PortableError, match="are down"):
+            await lab.group.restart()
+        assert len(lab.fakes) == 2, "nobody takes the place of what was taken down"
+        await lab.group.bring_up()
+        await lab.group.bring_up()
+        assert (lab.group.targets, lab.group.healthy) == ("2 of 2", 2)
+        assert {await lab.send() for _ in range(4)} == {"task-3", "task-4"}
+        lab.fakes[2].process.status.set_result(9)  # supervised again
+        await lab.until(f"{lab.fakes[2].process.name} ended with status 9; starting another.")
+
+    run(use)
+
+
+def test_taking_down_ends_a_restart():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        restart = asyncio.create_task(lab.group.restart())
+        while len(lab.fakes) < 4:
+            await asyncio.sleep(0)
+        await lab.group.take_down()
+        with pytest.raises(PortableError, match="ended in the middle"):
+            await restart
+        assert not any(fake.process.running for fake in lab.fakes)
+
+    run(use, 2, [200, 200, None])
+
+
+def test_tasks_that_cannot_be_brought_up_stay_down():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        await lab.group.take_down()
+        lab.faults.append("cannot start 'python': too many processes.")
+        with pytest.raises(PortableError, match="too many processes"):
+            await lab.group.bring_up()
+        assert lab.group.targets == "0 of 2"
+        assert not any(fake.process.running for fake in lab.fakes)
+        await lab.group.bring_up()
+        assert lab.group.targets == "2 of 2"
 
     run(use)

@@ -352,3 +352,36 @@ def test_whole_body_is_one_piece():
         return [chunk async for chunk in whole_body(b"abc")]
 
     assert asyncio.run(main()) == [b"abc"]
+
+
+def test_a_response_that_nobody_reads_is_in_flight_until_it_is_closed():
+    async def use(target: IPTarget) -> None:
+        response = await target.send(request())
+        assert target.in_flight == 1
+        await response.body.aclose()
+        assert target.in_flight == 0
+        response = await target.send(request())
+        assert (await read(response), target.in_flight) == (b"ok", 0)
+
+    with_target(answering(OK, hang=True), use)
+
+
+def test_an_open_websocket_is_in_flight_and_is_cut_off_after_the_delay():
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+
+    async def use(target: IPTarget) -> None:
+        response = await target.send(request(headers=[(b"Upgrade", b"x")]))
+        assert (response.status, target.in_flight) == (101, 1)
+        assert await target.drain(0.01) == 1
+        assert await response.tunnel.reader.read() == b""
+        assert target.in_flight == 0
+
+    with_target(answering(switching, hang=True), use)
+
+
+def test_draining_waits_for_nothing_where_nothing_is_in_flight():
+    async def use(target: IPTarget) -> None:
+        await read(await target.send(request()))
+        assert await target.drain(3600) == 0
+
+    with_target(answering(OK, hang=True), use)

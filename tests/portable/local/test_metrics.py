@@ -125,9 +125,9 @@ def test_what_is_old_is_forgotten_and_what_is_much_is_only_counted():
         metrics.record(access())
     assert metrics.statistic("fargate", "RequestCount", "Sum", 100, 101) == metrics.SAMPLES + 5
     ((values,),) = (
-        [v for k, v in kept.items() if k[1] == "RequestCount"] for kept in metrics.seconds.values()
+        [v for k, v in kept.items() if k[1] == "RequestCount"] for kept in metrics.slots.values()
     )
     assert len(values.samples) == metrics.SAMPLES
     clock.now += metrics.KEPT + 1
     metrics.record(access())
-    assert list(metrics.seconds) == [100 + metrics.KEPT + 1]
+    assert list(metrics.slots) == [100 + metrics.KEPT + 1]

@@ -162,7 +162,7 @@ def test_a_handler_that_exits_costs_one_request(lambda_run: LocalRun) -> None:
 
 
 def test_a_function_that_takes_too_long_is_killed(project: Path) -> None:
-    edit(project / "template.yaml", "Timeout: 30", "Timeout: 1")
+    edit(project / "template.yaml", "Timeout: 30", "Timeout: 3")
     with local_run(*SAMPLE, "--fargate-weight", "0", cwd=project) as run:
         with run.client() as client:
             victim = client.get("/pid").json()
@@ -172,7 +172,7 @@ def test_a_function_that_takes_too_long_is_killed(project: Path) -> None:
             assert client.get("/block/30").status_code == 502  # as documented: not 504
             assert client.get("/pid").json() != victim
         assert victim not in run.descendants()
-    assert "Task timed out after 1.00 seconds" in "\n".join(run.out)
+    assert "Task timed out after 3.00 seconds" in "\n".join(run.out)
 
 
 def test_bodies_over_1_mb_pass_on_fargate_only(lambda_run: LocalRun, fargate_run: LocalRun) -> None:

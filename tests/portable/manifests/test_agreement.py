@@ -8,16 +8,18 @@ import pytest
 from portable.errors import PortableError
 from portable.manifests import agreement
 from portable.manifests.system import load
+from portable_api.settings import ServerSettings
 
 ALB = "alb/template.yaml"
 SAM = "template.yaml"
 SERVICE = "copilot/api/manifest.yml"
+PATCHES = "copilot/api/overrides/cfn.patches.yml"
 
 
 @pytest.fixture
 def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the manifests and of the handler's package."""
-    for name in (SAM, "samconfig.toml", ALB, SERVICE):
+    for name in (SAM, "samconfig.toml", ALB, SERVICE, PATCHES):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     shutil.copytree(root / "src/portable_api", tmp_path / "src/portable_api")
@@ -117,6 +119,39 @@ def test_the_manifests_of_this_repository_agree(root, environment):
             [SERVICE, "KEEP_ALIVE_SECONDS", "long"],
         ),
         (
+            SERVICE,
+            'GRACEFUL_SHUTDOWN_SECONDS: "25"',
+            'GRACEFUL_SHUTDOWN_SECONDS: "30"',
+            [f"{SERVICE}: variables.GRACEFUL_SHUTDOWN_SECONDS is 30", f"{PATCHES}: StopTimeout is"],
+        ),
+        (
+            PATCHES,
+            "  value: 30",
+            "  value: 20",
+            [SERVICE, "GRACEFUL_SHUTDOWN_SECONDS is 25", f"{PATCHES}: StopTimeout is 20"],
+        ),
+        (
+            PATCHES,
+            "  value: 30",
+            "  value: 121",
+            [f"{PATCHES}: StopTimeout is 121, but Fargate allows 120 at most."],
+        ),
+        (
+            SERVICE,
+            'GRACEFUL_SHUTDOWN_SECONDS: "25"',
+            "GRACEFUL_SHUTDOWN_SECONDS: long",
+            [SERVICE, "GRACEFUL_SHUTDOWN_SECONDS", "long"],
+        ),
+        (
+            ALB,
+            "deregistration_delay.timeout_seconds, Value: '60'",
+            "deregistration_delay.timeout_seconds, Value: '59'",
+            [
+                f"{ALB}: FargateTargetGroup: deregistration_delay.timeout_seconds is 59",
+                f"{ALB}: idle_timeout.timeout_seconds is 60",
+            ],
+        ),
+        (
             SAM,
             "portable_api.lambda_handler.handler",
             "portable_api.nothing.handler",
@@ -147,6 +182,14 @@ def test_a_disagreement_is_named(copy, name, old, new, parts):
     [
         (SERVICE, "platform: linux/x86_64", "platform: linux/amd64"),
         (SERVICE, 'KEEP_ALIVE_SECONDS: "75"', "OTHER: x"),  # the app's default is longer too
+        (SERVICE, 'GRACEFUL_SHUTDOWN_SECONDS: "25"', "OTHER: x"),
+        (PATCHES, "/StopTimeout", "/Other"),  # the default of ECS is 30 too
+        (PATCHES, "  value: 30", "  value: 120"),
+        (
+            ALB,
+            "deregistration_delay.timeout_seconds, Value: '60'",
+            "deregistration_delay.timeout_seconds, Value: '61'",
+        ),
         (SERVICE, 'PORT: "8080"', "PORT: 8080"),
         (SAM, "Timeout: 30", "Timeout: 59"),
     ],
@@ -155,3 +198,29 @@ def test_what_agrees_in_other_words(copy, name, old, new):
     path = copy / name
     path.write_text(path.read_text().replace(old, new))
     agreement.check(load(copy, "test", {}), copy)
+
+
+def test_a_variable_that_is_not_set_has_the_apps_own_default(copy):
+    defaults = {name: field.default for name, field in ServerSettings.model_fields.items()}
+    path = copy / SERVICE
+    text = path.read_text()
+    for name in ("KEEP_ALIVE_SECONDS", "GRACEFUL_SHUTDOWN_SECONDS"):
+        assert f"  {name}:" in text
+        text = text.replace(f"  {name}:", f"  NO_{name}:")
+    path.write_text(text)
+    keep_alive = defaults["keep_alive_seconds"]
+    alb = copy / ALB
+    alb.write_text(
+        alb.read_text().replace(
+            "idle_timeout.timeout_seconds, Value: '60'",
+            f"idle_timeout.timeout_seconds, Value: '{keep_alive}'",
+        )
+    )
+    with pytest.raises(PortableError, match=f"KEEP_ALIVE_SECONDS is {keep_alive}:"):
+        agreement.check(load(copy, "test", {}), copy)
+    shutil.copy(Path(__file__).parents[3] / ALB, alb)
+    graceful = defaults["graceful_shutdown_seconds"]
+    patches = copy / PATCHES
+    patches.write_text(patches.read_text().replace("  value: 30", f"  value: {graceful}"))
+    with pytest.raises(PortableError, match=f"GRACEFUL_SHUTDOWN_SECONDS is {graceful},"):
+        agreement.check(load(copy, "test", {}), copy)

@@ -9,12 +9,13 @@ from portable.errors import PortableError
 from portable.manifests.system import load
 
 SERVICE = "copilot/api/manifest.yml"
+PATCHES = "copilot/api/overrides/cfn.patches.yml"
 
 
 @pytest.fixture
 def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the manifests, which is the current folder too."""
-    for name in ("template.yaml", "samconfig.toml", "alb/template.yaml", SERVICE):
+    for name in ("template.yaml", "samconfig.toml", "alb/template.yaml", SERVICE, PATCHES):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -54,6 +55,36 @@ def test_the_service_with_the_overrides_of_its_environment(root, environment, re
     assert service.platform == "linux/x86_64"
     assert service.read_only is read_only
     assert "'/healthz'" in service.health_command
+
+
+def test_the_stop_timeout_is_the_one_that_a_patch_adds(copy):
+    edit(copy, PATCHES, "/StopTimeout\n  value: 30", "/StopTimeout\n  value: 90")
+    service = load(copy, "test", {}).service
+    assert (service.patches, service.stop_timeout) == (PATCHES, 90)
+
+
+@pytest.mark.parametrize(
+    "patches",
+    [
+        None,
+        "",
+        "- op: remove\n  path: /Resources/TaskDefinition/Properties/StopTimeout\n",
+        "- op: add\n  path: /Resources/TaskDefinition/Properties/StopTimeouts\n  value: 90\n",
+    ],
+)
+def test_the_stop_timeout_that_nothing_sets(copy, patches):
+    (copy / PATCHES).unlink()
+    if patches is not None:
+        (copy / PATCHES).write_text(patches)
+    assert load(copy, "test", {}).service.stop_timeout == 30
+
+
+def test_the_deregistration_delay(copy):
+    balancer = load(copy, "test", {}).load_balancer
+    assert balancer.group("ip").deregistration_delay == 60
+    assert balancer.group("lambda").deregistration_delay == 0
+    edit(copy, "alb/template.yaml", "deregistration_delay.timeout_seconds", "other")
+    assert load(copy, "test", {}).load_balancer.group("ip").deregistration_delay == 300
 
 
 def test_the_load_balancer(root):
@@ -153,6 +184,16 @@ def test_weights_that_the_template_refuses(copy, weights, names):
         (SERVICE, "  healthcheck:", "  health:", [SERVICE, "image.healthcheck.command"]),
         (SERVICE, "\ncount:", "\ncont:", [SERVICE, "count"]),
         (SERVICE, "    min: 2", "    min: two", [SERVICE, "count", "two"]),
+        (SERVICE, "range:", "range: !Ref", [SERVICE, "not YAML"]),
+        (PATCHES, "  value: 30", "  value: long", [PATCHES, "StopTimeout", "long"]),
+        (PATCHES, "  value: 30", "", [PATCHES, "StopTimeout", "None"]),
+        (PATCHES, "- op: add", "- [", [PATCHES, "not YAML"]),
+        (
+            "alb/template.yaml",
+            "deregistration_delay.timeout_seconds, Value: '60'",
+            "deregistration_delay.timeout_seconds, Value: long",
+            ["FargateTargetGroup", "deregistration_delay.timeout_seconds", "long"],
+        ),
     ],
 )
 def test_what_is_missing_or_broken_is_named(copy, name, old, new, parts):
@@ -172,6 +213,11 @@ def test_a_missing_file_is_named(copy, name):
 def test_an_empty_file_is_named(copy, empty):
     (copy / empty).write_text("")
     assert empty in refusal(copy)
+
+
+def test_patches_are_a_list(copy):
+    (copy / PATCHES).write_text("op: add\n")
+    assert f"{PATCHES} is no list" in refusal(copy)
 
 
 def test_a_service_is_one_manifest(copy):

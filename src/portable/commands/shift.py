@@ -1,0 +1,150 @@
+"""`portable shift`: moves the weights of the listener, watched by alarms."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portable.commands.options import project_root
+from portable.errors import PortableError
+
+if TYPE_CHECKING:
+    from portable.operate.shift import View
+    from portable.operate.stack import Stack
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
+LONGEST = 180 * 60  # seconds
+TO_FIRE = 120  # seconds that an alarm of two periods of a minute needs at least
+
+
+def _shares(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    words = text.split(",")
+    shares = [int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 4]
+    rising = all(low < high for low, high in zip([0, *shares], [*shares, 101], strict=False))
+    if len(shares) != len(words) or not rising:
+        raise PortableError(
+            f"--steps is {text!r}, expected rising percents from 1 to 100, as in 10,50,100."
+        )
+    return tuple(shares)
+
+
+def _bake(text: str | None, local: bool) -> int:
+    from portable.operate.durations import seconds
+
+    bake = seconds(text or ("10s" if local else "5m"), "--bake")
+    if local:
+        return bake
+    if bake % 60 or bake > LONGEST:
+        text = f"--bake is {text!r}, expected whole minutes from 0 to 180m: CloudFormation takes no"
+        raise PortableError(f"{text} others.")
+    if bake < TO_FIRE:
+        click.echo(
+            f"A bake of less than {TO_FIRE // 60}m ends before the alarms can go off: they need "
+            "two periods of a minute.",
+            err=True,
+        )
+    return bake
+
+
+@click.command()
+@click.option("--env", "environment", default="test", show_default=True, help="Environment.")
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(["lambda", "fargate"]),
+    help="The side that gets more of the requests.",
+)
+@click.option(
+    "--steps",
+    "shares",
+    metavar="PERCENTS",
+    default="10,50,100",
+    show_default=True,
+    callback=_shares,
+    help="Its percents of the requests, step by step.",
+)
+@click.option(
+    "--bake",
+    metavar="DURATION",
+    help="How long the alarms are watched after each step: 90s, 5m, 1h or 0. "
+    "Whole minutes on AWS, at most 180m.  [default: 5m; with --local 10s]",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--local", is_flag=True, help="Shift a local run instead of AWS.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the local run.  [default: 8080]")
+def shift(
+    environment: str,
+    to: str,
+    shares: tuple[int, ...],
+    bake: str | None,
+    dry_run: bool,
+    local: bool,
+    port: int | None,
+) -> None:
+    """Move the weights of the load balancer step by step and take them back on an alarm.
+
+    Each step is an update of the ALB stack. CloudFormation watches the alarms of both sides in it
+    and takes it back when one goes off; the weights from before the shift are then restored.
+    """
+    from portable.operate.samconfig import deployment, write_weights
+    from portable.operate.shift import INTERRUPTED, Leave, Shift
+    from portable.operate.shift_plan import make_plan
+    from portable.operate.signals import Signals
+
+    if port is not None and not local:
+        raise PortableError("--port is of a local run: add --local.")
+    seconds = _bake(bake, local)
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    signals = Signals()
+    stack: Stack  # what follows is only imported for the one that is meant
+    if local:
+        from portable.operate.local_stack import LocalStack
+
+        stack = LocalStack(port or 8080)
+        command = f"portable shift --local --port {port or 8080}"
+    else:
+        from portable.operate.aws import clients
+        from portable.operate.cloudformation_stack import CloudFormationStack
+
+        root = project_root(Path.cwd())
+        target = deployment(root, environment)
+        answers = clients(target.region, target.profile)
+        stack = CloudFormationStack(target, answers, signals.wait, now)
+        command = f"portable shift --env {environment}"
+    try:
+        plan = make_plan(stack, to, shares, seconds)
+        if dry_run or not plan.steps:
+            for line in plan.lines():
+                click.echo(line)
+            return
+        with signals:
+            outcome = Shift(stack, plan, _view(now), signals.wait, command).run()
+    except (KeyboardInterrupt, Leave):
+        raise SystemExit(INTERRUPTED) from None
+    written = ""
+    if not local and outcome.weights:
+        written = write_weights(root, target.section, outcome.weights)
+    if outcome.status:
+        click.echo(f"portable: {outcome.text}", err=True)
+    else:
+        click.echo(outcome.text)
+    if written:
+        click.echo(written, err=True)
+    raise SystemExit(outcome.status)
+
+
+def _view(now: "Callable[[], datetime]") -> "View":
+    import sys
+
+    from rich.console import Console
+
+    from portable.operate.shift_view import LiveShiftView, PlainShiftView
+
+    if sys.stderr.isatty():
+        return LiveShiftView(Console(stderr=True))
+    return PlainShiftView(lambda text: click.echo(text, nl=False, err=True), now)

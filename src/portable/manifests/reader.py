@@ -1,0 +1,62 @@
+"""Reads YAML whose faults are the user's: each is one sentence that names file and key."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from portable.errors import PortableError
+
+
+class _Tolerant(yaml.SafeLoader):
+    """Reads CloudFormation's tags, such as !Ref, as nothing: what they say is not needed."""
+
+
+_Tolerant.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def read_yaml(root: Path, path: str, tags: bool = False) -> Any:
+    """Return what `path` below `root` holds; raise `PortableError` where it is not YAML.
+
+    `tags` says whether CloudFormation's are accepted.
+    """
+    try:
+        return yaml.load((root / path).read_text(), _Tolerant if tags else yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise PortableError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+
+
+class Reader:
+    """Reads nested keys; a missing one is a `PortableError` that names file and key."""
+
+    def __init__(self, path: str, place: str, values: dict[str, Any]) -> None:
+        self.path = path
+        self.place = place
+        self.values = values
+
+    _required = object()
+
+    def __call__(self, *keys: str, default: Any = _required) -> Any:
+        found: Any = self.values
+        for key in keys:
+            if not isinstance(found, dict) or key not in found:
+                if default is not self._required:
+                    return default
+                raise PortableError(f"{self.path} has no {self._name(keys)}.")
+            found = found[key]
+        return found
+
+    def integer(self, *keys: str, default: Any = _required) -> int:
+        """Return a whole number."""
+        return self.whole(self(*keys, default=default), *keys)
+
+    def whole(self, value: Any, *keys: str) -> int:
+        """Return `value`, which was found at `keys`, as a whole number."""
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            message = f"{self.path}: {self._name(keys)} is {value!r}"
+            raise PortableError(f"{message}, expected a whole number.") from None
+
+    def _name(self, keys: tuple[str, ...]) -> str:
+        return ".".join(filter(None, (self.place, *keys)))

@@ -1,0 +1,273 @@
+"""The ALB stack on AWS, updated by CloudFormation through change sets."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from portable.errors import PortableError
+from portable.operate.aws import Clients
+from portable.operate.aws_errors import NoAnswer, sentences
+from portable.operate.change_set import WEIGHTS, ChangeSet
+from portable.operate.cloudwatch_alarms import CloudWatchAlarms
+from portable.operate.samconfig import Deployment
+from portable.operate.stack import ENDED, Alarm, Interrupted, Progress
+from portable.operate.stack_events import STATUSES, first_update, in_force
+from portable.operate.weights import Weights
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
+
+UPDATABLE = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
+
+
+class CloudFormationStack:
+    """A `Stack`: `deployment` says which one, `now` returns the time with its time zone."""
+
+    keeper = "CloudFormation"
+    poll = 5.0
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        clients: Clients,
+        wait: Callable[[float], bool],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.deployment = deployment
+        self.name = deployment.stack
+        self.look = f"aws cloudformation describe-stacks --stack-name {self.name}"
+        self.clients = clients
+        self.wait = wait
+        self.now = now
+        self._triggers: Sequence[Alarm] = ()
+        self._bake = 0.0
+        self._marker = ""  # the newest event before the update
+        self._nothing = False  # the update had nothing to change
+        self._cancelled = False
+        self._last = Progress("updating")
+        self._listener = ("", "")  # logical id and ARN
+        self._cloudwatch: CloudWatchAlarms | None = None
+
+    def weights(self) -> Weights:
+        """Return the parameters of the stack; raise `PortableError` if it cannot be updated."""
+        stack = self._describe()
+        self._check(stack["StackStatus"])
+        given = _parameters(stack)
+        try:
+            return Weights(*(int(given[name]) for name in WEIGHTS))
+        except (KeyError, ValueError):
+            text = f"{self.name} has no parameters {' and '.join(WEIGHTS)}"
+            raise PortableError(f"{text}: is it of {self.deployment.template}?") from None
+
+    def listener_weights(self) -> Weights:
+        """Return what the listener's forward action has, matched by the stack's outputs."""
+        arn = self._listener_arn()
+        with sentences(self.clients.region):
+            found = self.clients.elbv2.describe_listeners(ListenerArns=[arn])
+        actions = found["Listeners"][0].get("DefaultActions", [])
+        forward = next((action for action in actions if action["Type"] == "forward"), None)
+        if forward is None:
+            raise PortableError(f"the listener {arn} does not forward: something else changed it.")
+        groups = {
+            group.get("TargetGroupArn", ""): group.get("Weight", 1)
+            for group in forward.get("ForwardConfig", {}).get("TargetGroups", [])
+        }
+        outputs = {
+            item.get("OutputKey", ""): item.get("OutputValue", "")
+            for item in self._describe().get("Outputs", [])
+        }
+        arns = [outputs.get(name, "") for name in ("LambdaTargetGroup", "FargateTargetGroup")]
+        if set(groups) != set(arns) or not sum(groups.values()):
+            raise PortableError(
+                f"the listener {arn} does not forward to the two target groups of {self.name}, one "
+                "of them with a weight above 0: something else changed it, and has to put it back."
+            )
+        return Weights(*(groups[arn] for arn in arns))
+
+    def alarms(self) -> Sequence[Alarm]:
+        """Return the composite alarm of each side."""
+        return self._alarms().states()
+
+    def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:
+        """Create, check and execute a change set; `bake` is a whole number of minutes."""
+        stack = self._describe()
+        self._check(stack["StackStatus"])
+        self._listener_arn()  # its events tell when the weights are in force
+        alarms = self._alarms()
+        self._triggers, self._bake = triggers, bake
+        self._nothing, self._cancelled = False, False
+        self._last = Progress("updating")
+        name = f"portable-shift-{self.now():%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
+        change_set = ChangeSet(self.clients, name, self.wait)
+        try:
+            changes = change_set.create(
+                stack,
+                weights,
+                {
+                    # An empty list removes those of the last update, no list would keep them.
+                    "RollbackTriggers": [alarms.trigger(alarm) for alarm in triggers],
+                    "MonitoringTimeInMinutes": round(bake / 60),
+                },
+            )
+            if self.wait(0):
+                raise Interrupted
+            if changes:
+                self._marker = next(iter(self._events("")))["EventId"]
+        except BaseException:
+            change_set.delete()
+            raise
+        if not changes:
+            change_set.delete()
+            self._nothing = True
+            return
+        try:
+            change_set.execute()
+        except NoAnswer as error:
+            text = f"{error.message} Whether the update to {weights} began is not known."
+            raise PortableError(f"{text}\nTo look: {self.look}") from None
+        except PortableError:
+            change_set.delete()
+            raise
+
+    def progress(self) -> Progress:
+        """Return the progress by the events since `begin` and the status of the stack."""
+        if self._nothing:
+            return Progress("complete")
+        try:
+            self._last = self._progress()
+        except NoAnswer as error:
+            return replace(self._last, reason=f"No answer, asked again: {error.message}")
+        return self._last
+
+    def cancel(self) -> None:
+        """Take the update back; only one in UPDATE_IN_PROGRESS can be."""
+        try:
+            with sentences(self.clients.region):
+                self.clients.cloudformation.cancel_update_stack(StackName=self.name)
+        except PortableError as error:
+            if "current stack status" not in error.message:
+                raise
+        else:
+            self._cancelled = True
+
+    def _progress(self) -> Progress:
+        events = list(self._events(self._marker))  # the latest first
+        own, is_last = first_update(events)
+        if not own:
+            return Progress("updating")  # it was accepted and has not begun
+        status = own[0].get("ResourceStatus", "")
+        kind = STATUSES.get(status, "updating")
+        if kind in ENDED and is_last and self._describe()["StackStatus"] != status:
+            return self._last  # what comes next is refused until both agree
+        if kind == "updating" and (since := in_force(events, self._listener[0])):
+            passed = (self.now() - since).total_seconds()
+            return Progress("baking", min(self._bake, max(0.0, self._bake - passed)))
+        if kind == "baking":
+            return Progress("baking", 0.0)
+        if kind in ("rolling back", "rolled back"):
+            return self._rollback(kind, own)
+        if kind == "failed":
+            reason = own[0].get("ResourceStatusReason", "").rstrip(".") or "no reason given"
+            text = f"CloudFormation could not take the update of {self.name} back: {reason}."
+            return Progress("failed", reason=f"{text}{self._continue()}")
+        return Progress(kind)
+
+    def _rollback(self, kind: str, own: "Sequence[StackEventTypeDef]") -> Progress:
+        begun = next(
+            (e for e in own if e.get("ResourceStatus") == "UPDATE_ROLLBACK_IN_PROGRESS"), own[0]
+        )
+        reason = begun.get("ResourceStatusReason", "")
+        alarms: tuple[Alarm, ...] = ()
+        if not self._cancelled and self._triggers:
+            if self._last.status == kind:
+                alarms = self._last.alarms
+            else:
+                try:
+                    alarms = self._alarms().fired(self._triggers, own[-1]["Timestamp"])
+                except PortableError:
+                    alarms = self._last.alarms  # the reason of the event has to do
+        return Progress(kind, reason=reason, alarms=alarms)
+
+    def _events(self, marker: str) -> "Sequence[StackEventTypeDef]":
+        """Return the events after the one with the id `marker`, latest first; "": one page."""
+        found: list[StackEventTypeDef] = []
+        with sentences(self.clients.region):
+            pages = self.clients.cloudformation.get_paginator("describe_stack_events")
+            for page in pages.paginate(StackName=self.name):
+                for event in page["StackEvents"]:
+                    if event["EventId"] == marker:
+                        return found
+                    found.append(event)
+                if not marker:
+                    break
+        return found
+
+    def _describe(self) -> "StackTypeDef":
+        try:
+            with sentences(self.clients.region):
+                found = self.clients.cloudformation.describe_stacks(StackName=self.name)
+        except PortableError as error:
+            if "does not exist" not in error.message:
+                raise
+            raise PortableError(
+                f"there is no stack {self.name} in {self.clients.region}: `sam deploy --config-env "
+                f"{self.deployment.section}` makes it, or the region or the account is another one."
+            ) from None
+        return found["Stacks"][0]
+
+    def _check(self, status: str) -> None:
+        if status in UPDATABLE:
+            return
+        if status == "UPDATE_ROLLBACK_FAILED":
+            raise PortableError(f"{self.name} is in {status}.{self._continue()}")
+        if status.endswith("_IN_PROGRESS"):
+            text = f"{self.name} is in {status}: another update is under way"
+            raise PortableError(f"{text}, try again when it is over.")
+        raise PortableError(
+            f"{self.name} is in {status} and cannot be updated: `sam delete --config-env "
+            f"{self.deployment.section}` it and deploy it again."
+        )
+
+    def _continue(self) -> str:
+        command = f"aws cloudformation continue-update-rollback --stack-name {self.name}"
+        return f"\nOnce that is repaired: {command}"
+
+    def _alarms(self) -> CloudWatchAlarms:
+        if self._cloudwatch is None:
+            given = _parameters(self._describe())
+            prefix = f"{given.get('AppName', '')}-{given.get('EnvName', '')}"
+            remedy = f"sam deploy --config-env {self.deployment.alarms}"
+            self._cloudwatch = CloudWatchAlarms(self.clients, prefix, remedy)
+        return self._cloudwatch
+
+    def _listener_arn(self) -> str:
+        if not self._listener[1]:
+            with sentences(self.clients.region):
+                answer = self.clients.cloudformation.describe_stack_resources(StackName=self.name)
+            found = {
+                item["LogicalResourceId"]: item.get("PhysicalResourceId", "")
+                for item in answer["StackResources"]
+                if item["ResourceStatus"] != "DELETE_COMPLETE"
+            }
+            # With a certificate the one for HTTP only redirects.
+            name = "HttpsListener" if found.get("HttpsListener") else "HttpListener"
+            if not found.get(name):
+                text = f"{self.name} has no resource HttpListener"
+                raise PortableError(f"{text}: is it of {self.deployment.template}?")
+            self._listener = (name, found[name])
+        return self._listener[1]
+
+
+def _parameters(stack: "StackTypeDef") -> dict[str, str]:
+    return {
+        item.get("ParameterKey", ""): item.get("ParameterValue", "")
+        for item in stack.get("Parameters", [])
+    }

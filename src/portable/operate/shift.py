@@ -1,0 +1,258 @@
+"""Moves the weights step by step, each watched by alarms, and undoes itself when one goes off."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from portable.errors import PortableError
+from portable.operate.durations import written
+from portable.operate.shift_plan import Plan, Step, at, cause, other
+from portable.operate.stack import ENDED, Alarm, Gone, Interrupted, Progress, Stack
+from portable.operate.weights import Weights
+
+INTERRUPTED = 130  # as a shell reports a command that SIGINT ended
+
+
+class Leave(BaseException):
+    """A second signal: the command ends at once, whatever is under way.
+
+    A signal handler may raise it anywhere, so nothing that handles errors may catch it.
+    """
+
+
+class View(Protocol):
+    """Where a shift reports to."""
+
+    def open(self, plan: Plan) -> None:
+        """Start to show."""
+
+    def update(self, step: Step, progress: Progress, now: Weights, alarms: Sequence[Alarm]) -> None:
+        """Show how far `step` is; `now` are the weights in force."""
+
+    def tell(self, sentence: str) -> None:
+        """Show one sentence."""
+
+    def close(self) -> None:
+        """Show the end of it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a shift ended: the exit status, what to tell, and the weights where they are known."""
+
+    status: int
+    text: str
+    weights: Weights | None = None
+
+
+class Shift:
+    """One shift of a stack.
+
+    `wait` takes seconds and returns true as soon as a signal arrived, once for each signal;
+    `command` is what the user typed up to the options of the shift, for the commands to retry.
+    """
+
+    def __init__(
+        self, stack: Stack, plan: Plan, view: View, wait: Callable[[float], bool], command: str
+    ) -> None:
+        self.stack = stack
+        self.plan = plan
+        self.view = view
+        self.wait = wait
+        self.command = command
+        self.now = plan.before
+        self.alarms: Sequence[Alarm] = plan.alarms
+        self.completed = 0
+        self.step: Step | None = None  # under way
+        self.state = ""  # of the step that is under way
+        self.restoring = False
+        self.interrupted = False
+        self.cancel = ""  # "asked" while the call is on its way, "accepted" after it
+
+    def run(self) -> Outcome:
+        """Make the shift; raises nothing that a user can cause."""
+        self.view.open(self.plan)
+        try:
+            return self._steps()
+        except Leave:
+            return Outcome(INTERRUPTED, self._left())
+        finally:
+            self.view.close()
+
+    def _steps(self) -> Outcome:
+        for step in self.plan.steps:
+            try:
+                if self.wait(0):
+                    raise Interrupted
+                ended = self._update(step)
+            except Interrupted:
+                return self._stopped("Nothing of the next step has changed.")
+            except PortableError as error:
+                return self._broken(error)
+            if ended.status == "failed":
+                return Outcome(1, ended.reason)
+            if ended.status == "rolled back":
+                if self.interrupted and not ended.alarms:
+                    return self._stopped("The step under way was taken back.")
+                return self._undo(step, ended)
+            self.completed += 1
+            self.now = step.weights
+            if self.interrupted:
+                return self._stopped("The step was complete before it could be taken back.")
+            if moved := self._moved():
+                text = f"The shift ends here, as something else moved the listener: {moved}."
+                return Outcome(1, f"{text}\n{self._commands(moved)}".rstrip(), moved)
+        return Outcome(0, f"The listener has {self.now}.", self.now)
+
+    def _update(self, step: Step) -> Progress:
+        """Make one update and return how it ended."""
+        self._show(step, Progress("updating"))
+        self.stack.begin(step.weights, step.triggers, step.bake)
+        self.step = step
+        while True:
+            progress = self.stack.progress()
+            self._show(step, progress)
+            if progress.status in ENDED:
+                self.step = None
+                return progress
+            if self.wait(self.stack.poll):
+                self._signal(step, progress)
+
+    def _signal(self, step: Step, progress: Progress) -> None:
+        if self.interrupted:
+            raise Leave
+        self.interrupted = True
+        if step.kind == "restore" or progress.status == "rolling back":
+            self.view.tell("Interrupted: the rollback is waited for, a second signal leaves it.")
+            return
+        self.view.tell("Interrupted: the step is taken back, a second signal does not wait for it.")
+        self.cancel = "asked"
+        self.stack.cancel()
+        self.cancel = "accepted"
+
+    def _show(self, step: Step, progress: Progress) -> None:
+        self.state = progress.status
+        if step.triggers:
+            # They are only shown here, and what matters fails in `progress` too.
+            with contextlib.suppress(PortableError):
+                self.alarms = tuple(self.stack.alarms())
+        in_force = progress.status in ("baking", "complete")
+        self.view.update(step, progress, step.weights if in_force else self.now, self.alarms)
+
+    def _undo(self, step: Step, ended: Progress) -> Outcome:
+        """Restore the weights from before the shift after `step` was rolled back."""
+        text = f"The step to {step.weights} was rolled back{_why(ended)}."
+        self.view.tell(text)
+        if moved := self._moved():
+            text += f" Something else moved the listener meanwhile and is left alone: {moved}."
+            return Outcome(1, text, moved)
+        before = self.plan.before
+        if self.now == before:
+            return Outcome(1, f"{text} The listener has {before}, as before the shift.", before)
+        try:
+            failure = self._restore(Step(before, 0, kind="restore"))
+        except PortableError as error:
+            failure = error.message
+            if isinstance(error, Gone):
+                return Outcome(1, f"{text} {failure}")
+            if self.step is not None:
+                keeper = f"{self.stack.keeper} goes on to restore {before}"
+                return Outcome(1, f"{text} {failure} {keeper}.\nTo look: {self.stack.look}")
+        if failure:
+            text += f" The weights from before the shift could not be restored: {failure}"
+            return Outcome(1, f"{text} {self._weights_now()}\nTo retry: {self._back()}", self.now)
+        self.now = before
+        return Outcome(1, f"{text} The listener has {before} again, as before the shift.", before)
+
+    def _restore(self, restore: Step) -> str:
+        """Return what went wrong, nothing if nothing did."""
+        self.restoring = True
+        while True:
+            try:
+                ended = self._update(restore)
+                break
+            except Interrupted:
+                if self.interrupted:
+                    raise Leave from None
+                self.interrupted = True
+                self.view.tell("Interrupted: the weights are restored, a second signal leaves it.")
+        if ended.status == "complete":
+            return ""
+        return ended.reason or "the stack took the update back."
+
+    def _moved(self) -> Weights | None:
+        """Return the weights in force if they are not those of this shift."""
+        try:
+            weights = self.stack.listener_weights()
+        except PortableError:
+            return None  # who cannot look does not know of another one
+        return weights if weights != self.now else None
+
+    def _stopped(self, sentence: str) -> Outcome:
+        text = f"Interrupted. {sentence} {self._weights_now()}\n{self._commands(self.now)}"
+        return Outcome(INTERRUPTED, text.rstrip(), self.now)
+
+    def _broken(self, error: PortableError) -> Outcome:
+        """Return the outcome after a call that failed; a step under way goes on without it."""
+        if isinstance(error, Gone) or (self.step is None and not self.completed):
+            return Outcome(1, error.message)
+        if self.step is None:
+            text = f"{error.message} {self._weights_now()}\n{self._commands(self.now)}"
+            return Outcome(1, text.rstrip(), self.now)
+        if self.cancel:
+            goes_on = "takes the step back if the request to do so has arrived"
+        elif self.state == "rolling back":
+            goes_on = "goes on to take the step back"
+        else:
+            goes_on = "goes on with the step, watches the alarms, and completes it or takes it back"
+        text = f"{error.message} {self.stack.keeper} {goes_on}.\nTo look: {self.stack.look}"
+        return Outcome(INTERRUPTED if self.interrupted else 1, text)
+
+    def _left(self) -> str:
+        """Return what goes on after a second signal."""
+        look = f"\nTo look: {self.stack.look}"
+        keeper = self.stack.keeper
+        if self.restoring and self.step is not None:
+            return f"Interrupted. {keeper} goes on to restore {self.plan.before}.{look}"
+        if self.restoring:
+            text = f"Interrupted. Whether {self.plan.before} is restored is not known.{look}"
+            return f"{text}\nTo restore it: {self._back()}"
+        if self.step is None:
+            return f"Interrupted. {self._weights_now()}\n{self._commands(self.now)}".rstrip()
+        if self.cancel == "asked":
+            text = f"Interrupted. Whether {keeper} takes the step back is not known"
+            return f"{text}: the request to do so may not have arrived.{look}"
+        if self.cancel == "accepted" or self.state == "rolling back":
+            return f"Interrupted. {keeper} finishes taking the step back by itself.{look}"
+        return f"Interrupted. {keeper} goes on with the step and watches the alarms.{look}"
+
+    def _weights_now(self) -> str:
+        return f"The listener has {self.now}."
+
+    def _commands(self, now: Weights) -> str:
+        """Return how to go on and how to go back, as far as there is something to do."""
+        shares = self.plan.shares()[-self._left_over() :] if self._left_over() else ()
+        commands = [f"To go on: {self._shift(self.plan.to, shares)}"] if shares else []
+        if now != self.plan.before:
+            commands.append(f"To go back: {self._back()}")
+        return "\n".join(commands)
+
+    def _left_over(self) -> int:
+        return sum(step.kind == "shift" for step in self.plan.steps[self.completed :])
+
+    def _back(self) -> str:
+        side = other(self.plan.to)
+        return self._shift(side, (max(1, round(self.plan.before.share(side) * 100)),))
+
+    def _shift(self, to: str, shares: Sequence[int]) -> str:
+        steps = ",".join(str(share) for share in shares)
+        return f"{self.command} --to {to} --steps {steps} --bake {written(self.plan.bake)}"
+
+
+def _why(ended: Progress) -> str:
+    """Return which alarms caused a rollback, when and why; else what the stack says."""
+    if not ended.alarms:
+        return f": {ended.reason.rstrip('.')}" if ended.reason else " by the stack"
+    whys = [f"alarm {a.name} went into ALARM at {at(a.since)}{cause(a)}" for a in ended.alarms]
+    return f", as {'; '.join(whys)}"

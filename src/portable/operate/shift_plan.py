@@ -1,0 +1,140 @@
+"""What a shift will do, step by step, before it does anything."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from portable.errors import PortableError
+from portable.operate.durations import written
+from portable.operate.stack import Alarm, Stack
+from portable.operate.weights import SIDES, Weights
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update of the stack, watched by `triggers` for `bake` seconds once it is in force."""
+
+    weights: Weights
+    share: int  # percent for the side that the shift goes to; 0 where no traffic moves to it
+    triggers: tuple[Alarm, ...] = ()
+    bake: float = 0.0
+    kind: str = "shift"  # or "record", which moves no traffic, or "restore"
+
+    def __str__(self) -> str:
+        if self.kind == "record":
+            return f"{self.weights}: recorded in the stack, no traffic moves"
+        if self.kind == "restore":
+            return f"{self.weights}: the weights from before the shift"
+        return f"{self.weights}: baked for {written(self.bake)}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a shift to the side `to`, and what was found before it."""
+
+    stack: str
+    to: str
+    bake: float  # seconds
+    before: Weights  # in force
+    recorded: Weights  # on the stack's record
+    steps: tuple[Step, ...]
+    dropped: tuple[int, ...]  # percents that the side has already
+    alarms: tuple[Alarm, ...] = ()
+    left_out: Alarm | None = None  # in ALARM, of the side that traffic leaves
+
+    @property
+    def weights(self) -> Weights:
+        """The weights after the last step."""
+        return self.steps[-1].weights if self.steps else self.before
+
+    def shares(self) -> tuple[int, ...]:
+        """Return the percents of the steps that move traffic."""
+        return tuple(step.share for step in self.steps if step.kind == "shift")
+
+    def notes(self) -> Iterator[str]:
+        """Yield what is not as one may expect."""
+        for share in self.dropped:
+            yield f"Step {share} is dropped: {self.to} has {percent(self.before, self.to)} now."
+        if self.recorded != self.before:
+            yield (
+                f"The listener has {self.before}, but {self.stack} has {self.recorded} on record: "
+                "something else moved it."
+            )
+        if self.left_out:
+            text = f"{state(self.left_out)}; the traffic leaves {self.left_out.side}"
+            yield f"Not a rollback trigger: {text}, so the shift does not wait for that."
+
+    def lines(self) -> Iterator[str]:
+        """Yield the plan for a reader."""
+        yield from self.notes()
+        if not self.shares():
+            yield f"{self.to} has {percent(self.before, self.to)} already: {self.before}."
+        else:
+            yield f"{self.stack}: from {self.before} to {self.weights}."
+        for number, step in enumerate(self.steps, 1):
+            yield f"  {number}. {step}"
+        if self.alarms:
+            yield "Rollback triggers:"
+        for alarm in self.alarms:
+            if alarm != self.left_out:
+                yield f"  {state(alarm)}"
+        if self.shares():
+            yield f"It takes at least {written(sum(step.bake for step in self.steps))}."
+
+
+def make_plan(stack: Stack, to: str, shares: Sequence[int], bake: float) -> Plan:
+    """Return the plan of a shift to the side `to`, `shares` percent of the requests in each step.
+
+    Raises `PortableError` where the side must not receive traffic, as its alarm is in ALARM.
+    """
+    recorded, before = stack.weights(), stack.listener_weights()
+    # Integers: a share of 0.1 + 0.2 would not equal one of 0.3.
+    total = before.lambda_ + before.fargate
+    wanted = tuple(share for share in shares if share * total > before.of(to) * 100)
+    dropped = tuple(share for share in shares if share not in wanted)
+    first = () if recorded == before else (Step(before, 0, kind="record"),)
+    if not wanted:
+        return Plan(stack.name, to, bake, before, recorded, first, dropped)
+    alarms = tuple(stack.alarms())
+    for alarm in alarms:
+        if alarm.side == to and alarm.state == "ALARM":
+            raise PortableError(f"{to} gets no more requests while {state(alarm)}.")
+    left_out = next((alarm for alarm in alarms if alarm.state == "ALARM"), None)
+    triggers = tuple(alarm for alarm in alarms if alarm != left_out)
+    steps = tuple(Step(Weights.percent(to, share), share, triggers, bake) for share in wanted)
+    return Plan(stack.name, to, bake, before, recorded, first + steps, dropped, alarms, left_out)
+
+
+def other(side: str) -> str:
+    """Return the side that is not `side`."""
+    return SIDES[1 - SIDES.index(side)]
+
+
+def percent(weights: Weights, side: str) -> str:
+    """Return the share of `side`, such as `12.5%`."""
+    return f"{weights.share(side) * 100:.3g}%"
+
+
+def at(moment: datetime | None) -> str:
+    """Return `moment` in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "an unknown time"
+
+
+def state(alarm: Alarm) -> str:
+    """Return the alarm, its state since when, and why where that is not OK."""
+    since = f" since {at(alarm.since)}" if alarm.since else ""
+    text = f"alarm {alarm.name} is in {alarm.state}{since}"
+    return f"{text}{cause(alarm)}" if alarm.state == "ALARM" else text
+
+
+def cause(alarm: Alarm) -> str:
+    """Return which part of `alarm` is in ALARM and why, to be put after its name."""
+    parts = [part for part in alarm.firing() if part.name != alarm.name]
+    reasons = [f"{part.name}: {_sentence(part.reason)}" for part in parts]
+    if reasons:
+        return f" because of {'; '.join(reasons)}"
+    return f" ({_sentence(alarm.reason)})" if alarm.reason else ""
+
+
+def _sentence(reason: str) -> str:
+    return reason.strip().rstrip(".") or "no reason given"

@@ -1,0 +1,528 @@
+"""The ALB stack through boto3's own clients, against an AWS that is made up in memory."""
+
+from typing import Any
+
+import pytest
+
+from portable.errors import PortableError
+from portable.operate.aws import CONFIG, clients
+from portable.operate.cloudformation_stack import CloudFormationStack
+from portable.operate.samconfig import Deployment
+from portable.operate.shift import Outcome, Shift
+from portable.operate.shift_plan import make_plan
+from portable.operate.shift_view import PlainShiftView
+from portable.operate.stack import Interrupted, Progress
+from portable.operate.weights import Weights
+from tests.portable.operate.fake_aws import NAME, REGION, FakeAws
+
+DEPLOYMENT = Deployment("alb", NAME, "alarms")
+BUCKET = {
+    "Type": "Resource",
+    "ResourceChange": {
+        "Action": "Modify",
+        "LogicalResourceId": "LoadBalancer",
+        "PhysicalResourceId": "arn:LoadBalancer",
+        "ResourceType": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "Replacement": "True",
+        "Scope": ["Properties"],
+        "Details": [
+            {
+                "Target": {"Attribute": "Properties", "Name": "Subnets"},
+                "Evaluation": "Static",
+                "ChangeSource": "DirectModification",
+            }
+        ],
+    },
+}
+
+
+def stack_of(aws: FakeAws, attempts: int = 1) -> CloudFormationStack:
+    return CloudFormationStack(DEPLOYMENT, aws.clients(attempts), aws.wait, aws.now)
+
+
+def shift(aws: FakeAws, to: str = "fargate", bake: float = 300) -> tuple[Outcome, list[str]]:
+    """Make a shift of two steps; return how it ended and the lines that it showed."""
+    lines: list[str] = []
+    stack = stack_of(aws)
+    plan = make_plan(stack, to, (10, 100), bake)
+    view = PlainShiftView(lines.append, aws.now)
+    outcome = Shift(stack, plan, view, aws.wait, "portable shift --env test").run()
+    return outcome, [line.rstrip("\n") for line in lines]
+
+
+def ended(aws: FakeAws, stack: CloudFormationStack) -> Progress:
+    """Poll until the update has ended; return the last progress."""
+    for _ in range(1000):
+        progress = stack.progress()
+        if progress.status in ("complete", "rolled back", "failed"):
+            return progress
+        aws.wait(stack.poll)
+    raise AssertionError("the update does not end")
+
+
+def test_the_weights_are_those_of_the_stack_and_of_the_listener() -> None:
+    aws = FakeAws(90, 10)
+    aws.listener = {"fargate": 3, "lambda": 1}
+    stack = stack_of(aws)
+    assert stack.weights() == Weights(90, 10)
+    assert stack.listener_weights() == Weights(1, 3)
+
+
+def test_with_a_certificate_the_listener_is_the_one_for_https() -> None:
+    aws = FakeAws(90, 10)
+    aws.https = True
+    outcome, lines = shift(aws)
+    assert outcome.status == 0 and aws.listener == {"lambda": 0, "fargate": 100}
+    assert any("baking, 4:5" in line or "baking, 5:00" in line for line in lines)
+
+
+@pytest.mark.parametrize("listener", [{"lambda": 100}, {"lambda": 0, "fargate": 0}])
+def test_a_listener_that_does_not_split_is_refused(listener: dict[str, int]) -> None:
+    aws = FakeAws()
+    aws.listener = listener
+    with pytest.raises(PortableError, match="does not forward to the two target groups"):
+        stack_of(aws).listener_weights()
+
+
+def test_the_alarms_are_the_composite_ones_with_their_parts() -> None:
+    aws = FakeAws()
+    aws.alarm("fargate-latency")
+    first, second = stack_of(aws).alarms()
+    assert (first.name, first.side, first.state) == ("portable-api-test-lambda", "lambda", "OK")
+    assert (second.side, second.state, second.since) == ("fargate", "ALARM", aws.now())
+    assert [part.name for part in second.parts] == [
+        "portable-api-test-fargate-errors",
+        "portable-api-test-fargate-latency",
+        "portable-api-test-fargate-unhealthy",
+    ]
+    assert [part.name for part in second.firing()] == ["portable-api-test-fargate-latency"]
+
+
+def test_a_missing_alarm_is_named_with_what_makes_it() -> None:
+    aws = FakeAws()
+    del aws.alarms["portable-api-test-fargate"]
+    with pytest.raises(PortableError) as caught:
+        stack_of(aws).alarms()
+    assert caught.value.message == (
+        "there is no alarm portable-api-test-fargate in eu-west-1, and nothing is shifted without: "
+        "`sam deploy --config-env alarms` makes them."
+    )
+
+
+def test_a_change_set_has_only_the_weights_and_the_triggers() -> None:
+    aws = FakeAws()
+    stack = stack_of(aws)
+    stack.begin(Weights(90, 10), stack.alarms(), 300)
+    request = aws.created[0]
+    assert request["StackName"].endswith("stack/portable-api-alb-test/1")
+    assert request["ChangeSetType"] == "UPDATE" and "Capabilities" not in request
+    assert request["Parameters"] == [
+        {"ParameterKey": "AppName", "UsePreviousValue": True},
+        {"ParameterKey": "EnvName", "UsePreviousValue": True},
+        {"ParameterKey": "LambdaWeight", "ParameterValue": "90"},
+        {"ParameterKey": "FargateWeight", "ParameterValue": "10"},
+        {"ParameterKey": "AccessLogs", "UsePreviousValue": True},
+    ]
+    arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:portable-api-test"
+    assert request["RollbackConfiguration"] == {
+        "RollbackTriggers": [
+            {"Arn": f"{arn}-lambda", "Type": "AWS::CloudWatch::CompositeAlarm"},
+            {"Arn": f"{arn}-fargate", "Type": "AWS::CloudWatch::CompositeAlarm"},
+        ],
+        "MonitoringTimeInMinutes": 5,
+    }
+
+
+def test_no_triggers_is_an_empty_list_which_removes_the_last_ones() -> None:
+    aws = FakeAws()
+    stack_of(aws).begin(Weights(90, 10), (), 0)
+    expected: dict[str, Any] = {"RollbackTriggers": [], "MonitoringTimeInMinutes": 0}
+    assert aws.created[0]["RollbackConfiguration"] == expected
+
+
+def test_the_progress_goes_from_updating_over_the_bake_to_complete() -> None:
+    aws = FakeAws()
+    stack = stack_of(aws)
+    stack.begin(Weights(90, 10), stack.alarms(), 60)
+    seen = []
+    for _ in range(90):
+        progress = stack.progress()
+        seen.append(progress.status)
+        if progress.status == "baking":
+            assert progress.remaining is not None
+            assert aws.listener == {"lambda": 90, "fargate": 10}
+            # From the event of the listener, five seconds after the execution.
+            assert progress.remaining == pytest.approx(max(0, 60 - (aws.elapsed - 7.5)), abs=1.6)
+        if progress.status == "complete":
+            break
+        aws.wait(1)
+    assert list(dict.fromkeys(seen)) == ["updating", "baking", "complete"]
+    assert aws.status == "UPDATE_COMPLETE", "only when the clean-up is over"
+
+
+def test_an_update_is_complete_once_the_stack_can_be_updated_again() -> None:
+    aws = FakeAws()
+    stack = stack_of(aws)
+    stack.begin(Weights(90, 10), (), 0)
+    aws.wait(5)
+    assert stack.progress().status == "baking"
+    aws.wait(10)
+    aws._run()
+    aws.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"  # behind its own event
+    assert stack.progress().status == "baking"
+    aws.status = "UPDATE_COMPLETE"
+    assert stack.progress().status == "complete"
+
+
+def test_a_stack_that_has_the_weights_on_record_is_complete_at_once() -> None:
+    aws = FakeAws(50, 50)
+    stack = stack_of(aws)
+    stack.begin(Weights(50, 50), (), 0)
+    assert stack.progress() == Progress("complete")
+    assert not aws.change_sets and "ExecuteChangeSet" not in aws.calls
+
+
+def test_all_pages_of_a_change_set_are_checked() -> None:
+    aws = FakeAws()
+    aws.other_changes, aws.change_set_page = [BUCKET], 1
+    stack = stack_of(aws)
+    with pytest.raises(PortableError) as caught:
+        stack.begin(Weights(90, 10), (), 0)
+    assert caught.value.message == (
+        "the update would change more than weights: Modify with replacement True of LoadBalancer "
+        "(AWS::ElasticLoadBalancingV2::LoadBalancer), caused by DirectModification in Subnets. "
+        "Deploy that with `sam deploy` first."
+    )
+    assert not aws.change_sets and "ExecuteChangeSet" not in aws.calls
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        ({"Action": "Remove", "Details": []}, "Remove of HttpListener"),
+        ({"Replacement": "Conditional"}, "Modify with replacement Conditional of HttpListener"),
+        ({"ResourceType": "AWS::S3::Bucket"}, "Modify of HttpListener (AWS::S3::Bucket)"),
+        ({"Details": []}, "Modify of HttpListener"),
+        (
+            {
+                "Details": [
+                    {
+                        "Target": {"Attribute": "Properties", "Name": "DefaultActions"},
+                        "Evaluation": "Static",
+                        "ChangeSource": "ParameterReference",
+                        "CausingEntity": "CertificateArn",
+                    }
+                ]
+            },
+            "caused by CertificateArn in DefaultActions",
+        ),
+        (
+            {
+                "Details": [
+                    {
+                        "Target": {"Attribute": "Properties", "Name": "DefaultActions"},
+                        "Evaluation": "Static",
+                        "ChangeSource": "ParameterReference",
+                        "CausingEntity": "LambdaWeight",
+                    },
+                    {
+                        "Target": {"Attribute": "Tags"},
+                        "Evaluation": "Static",
+                        "ChangeSource": "DirectModification",
+                    },
+                ]
+            },
+            "caused by DirectModification in Tags",
+        ),
+        (
+            {
+                "Details": [
+                    {
+                        "Target": {"Attribute": "Properties", "Name": "DefaultActions"},
+                        "Evaluation": "Dynamic",
+                        "ChangeSource": "DirectModification",
+                    }
+                ]
+            },
+            "caused by DirectModification in DefaultActions",
+        ),
+    ],
+)
+def test_any_other_change_is_refused(change: dict[str, Any], culprit: str) -> None:
+    aws = FakeAws()
+    resource = {
+        "Action": "Modify",
+        "LogicalResourceId": "HttpListener",
+        "ResourceType": "AWS::ElasticLoadBalancingV2::Listener",
+        "Replacement": "False",
+    }
+    aws.other_changes = [{"Type": "Resource", "ResourceChange": resource | change}]
+    with pytest.raises(PortableError) as caught:
+        stack_of(aws).begin(Weights(90, 10), (), 0)
+    assert culprit in caught.value.message
+    assert not aws.change_sets and "ExecuteChangeSet" not in aws.calls
+
+
+@pytest.mark.parametrize("when", ["CreateChangeSet", "DescribeChangeSet"])
+def test_an_interruption_before_the_execution_deletes_the_change_set(when: str) -> None:
+    aws = FakeAws()
+    aws.interrupts = [lambda aws: when in aws.calls]
+    with pytest.raises(Interrupted):
+        stack_of(aws).begin(Weights(90, 10), (), 0)
+    assert aws.calls[-1] == "DeleteChangeSet" and not aws.change_sets
+    assert "ExecuteChangeSet" not in aws.calls
+
+
+def test_an_alarm_is_found_in_the_history_even_if_it_is_over() -> None:
+    aws = FakeAws()
+    aws.alarm("fargate-latency", reason="long ago")
+    aws.alarm("fargate-latency", "OK")
+    aws.elapsed += 600
+    stack = stack_of(aws)
+    stack.begin(Weights(90, 10), stack.alarms(), 300)
+    aws.at(100, lambda: aws.alarm("fargate-errors"))
+    aws.at(101, lambda: aws.alarm("fargate-errors", "OK"))
+    progress = ended(aws, stack)
+    assert progress.status == "rolled back" and aws.listener == {"lambda": 100, "fargate": 0}
+    (found,) = progress.alarms
+    assert found.name == "portable-api-test-fargate"
+    assert [part.name for part in found.firing()] == ["portable-api-test-fargate-errors"]
+    assert found.firing()[0].reason == "Threshold Crossed: 9."
+    assert found.since and (aws.now() - found.since).total_seconds() < 20
+
+
+def test_an_alarm_that_was_on_before_is_named_by_its_state() -> None:
+    aws = FakeAws()
+    stack = stack_of(aws)
+    alarms = stack.alarms()
+    aws.alarm("fargate-errors", reason="just before")
+    aws.elapsed += 60
+    stack.begin(Weights(90, 10), alarms, 300)
+    progress = ended(aws, stack)
+    assert progress.status == "rolled back"
+    assert progress.alarms[0].firing()[0].reason == "just before."
+
+
+def test_a_history_that_may_not_be_read_leaves_the_reason_of_the_event() -> None:
+    aws = FakeAws()
+    aws.fail("DescribeAlarmHistory", "AccessDenied", "not authorized")
+    aws.at(60, lambda: aws.alarm("fargate-errors"))
+    outcome, _ = shift(aws)
+    assert outcome.text == (
+        "The step to lambda 90, fargate 10 was rolled back: Rollback trigger went into ALARM. "
+        "The listener has lambda 100, fargate 0, as before the shift."
+    )
+
+
+def test_a_shift_ends_with_the_last_weights() -> None:
+    aws = FakeAws()
+    outcome, lines = shift(aws)
+    assert outcome == Outcome(0, "The listener has lambda 0, fargate 100.", Weights(0, 100))
+    assert aws.parameters["FargateWeight"] == "100"
+    assert len(aws.triggers) == 2, "the stack keeps them for the next deployment"
+    statuses = [line.split(": ")[-1].split(",")[0] for line in lines if "step " in line]
+    assert statuses == ["updating", "baking", "complete"] * 2
+
+
+def test_a_rollback_restores_the_weights_from_before_the_shift() -> None:
+    aws = FakeAws()
+    aws.at(500, lambda: aws.alarm("fargate-errors"))
+    outcome, lines = shift(aws)
+    assert outcome.status == 1 and aws.listener == {"lambda": 100, "fargate": 0}
+    assert outcome.text == (
+        "The step to lambda 0, fargate 100 was rolled back, as alarm portable-api-test-fargate "
+        "went into ALARM at 2026-11-23 14:08:20 UTC because of portable-api-test-fargate-errors: "
+        "Threshold Crossed: 9. The listener has lambda 100, fargate 0 again, as before the shift."
+    )
+    assert aws.created[-1]["RollbackConfiguration"]["RollbackTriggers"] == []
+    assert any("alarm portable-api-test-fargate ALARM since" in line for line in lines)
+
+
+def test_a_side_that_fails_is_left_without_its_alarm() -> None:
+    aws = FakeAws(50, 50)
+    aws.alarm("fargate-errors")
+    outcome, _ = shift(aws, "lambda")
+    assert outcome.status == 0 and aws.listener == {"lambda": 100, "fargate": 0}
+    assert [arn.rpartition(":")[2] for arn in aws.triggers] == ["portable-api-test-lambda"]
+
+
+def test_an_interruption_cancels_the_update() -> None:
+    aws = FakeAws()
+    aws.interrupts = [lambda aws: aws.elapsed > 400]
+    outcome, _ = shift(aws)
+    assert outcome.status == 130 and aws.listener == {"lambda": 90, "fargate": 10}
+    assert "CancelUpdateStack" in aws.calls and aws.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "The step under way was taken back." in outcome.text
+
+
+def test_an_alarm_after_the_cancellation_did_not_cause_the_rollback() -> None:
+    aws = FakeAws()
+    stack = stack_of(aws)
+    stack.begin(Weights(90, 10), stack.alarms(), 300)
+    aws.wait(60)
+    assert stack.progress().status == "baking"
+    stack.cancel()
+    aws.alarm("fargate-errors")
+    progress = ended(aws, stack)
+    assert (progress.status, progress.alarms) == ("rolled back", ())
+
+
+def test_a_cancellation_that_is_too_late_is_no_error() -> None:
+    aws = FakeAws()
+    aws.interrupts = [lambda aws: aws.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"]
+    stack = stack_of(aws)
+    stack.poll = 0.5
+    plan = make_plan(stack, "fargate", (10, 100), 60)
+    view = PlainShiftView(lambda _: None, aws.now)
+    outcome = Shift(stack, plan, view, aws.wait, "portable shift --env test").run()
+    assert outcome.status == 130 and aws.listener == {"lambda": 90, "fargate": 10}
+    assert "The step was complete before it could be taken back." in outcome.text
+
+
+def test_a_rollback_that_fails_names_the_command_to_continue() -> None:
+    aws = FakeAws()
+    aws.rollback_fails = "The following resource(s) failed to update: [HttpListener]."
+    aws.at(60, lambda: aws.alarm("fargate-errors"))
+    outcome, _ = shift(aws)
+    command = "aws cloudformation continue-update-rollback --stack-name portable-api-alb-test"
+    assert outcome.text == (
+        "CloudFormation could not take the update of portable-api-alb-test back: The following "
+        f"resource(s) failed to update: [HttpListener].\nOnce that is repaired: {command}"
+    )
+    with pytest.raises(
+        PortableError, match=r"is in UPDATE_ROLLBACK_FAILED\.\nOnce that is repaired"
+    ):
+        stack_of(aws).weights()
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        ("UPDATE_IN_PROGRESS", "another update is under way, try again when it is over"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "another update is under way"),
+        ("ROLLBACK_COMPLETE", "cannot be updated: `sam delete --config-env alb` it"),
+        ("DELETE_FAILED", "cannot be updated"),
+    ],
+)
+def test_a_stack_that_cannot_be_updated_is_refused(status: str, text: str) -> None:
+    aws = FakeAws()
+    aws.status = status
+    with pytest.raises(PortableError, match=text):
+        stack_of(aws).weights()
+    with pytest.raises(PortableError, match=text):
+        stack_of(aws).begin(Weights(90, 10), (), 0)
+
+
+def test_an_update_of_someone_else_in_between_is_refused() -> None:
+    aws = FakeAws()
+    aws.fail("ExecuteChangeSet", "ValidationError", "Stack:x is in UPDATE_IN_PROGRESS state.")
+    with pytest.raises(PortableError, match="AWS refused ExecuteChangeSet: Stack:x is in UPDATE"):
+        stack_of(aws).begin(Weights(90, 10), (), 0)
+    assert not aws.change_sets
+
+
+def test_an_update_of_someone_else_right_after_is_not_taken_for_its_own() -> None:
+    aws = FakeAws()
+    stack = stack_of(aws)
+    stack.begin(Weights(90, 10), (), 0)
+    aws.at(8, lambda: aws._stack("UPDATE_IN_PROGRESS", "someone else"))
+    aws.wait(20)
+    assert stack.progress().status == "complete"
+
+
+def test_a_stack_that_is_missing_names_what_makes_it() -> None:
+    aws = FakeAws()
+    aws.exists = False
+    with pytest.raises(PortableError) as caught:
+        stack_of(aws).weights()
+    assert caught.value.message == (
+        "there is no stack portable-api-alb-test in eu-west-1: `sam deploy --config-env alb` makes "
+        "it, or the region or the account is another one."
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "sentence"),
+    [
+        ("ExpiredToken", "x", "the AWS credentials have expired (ExpiredToken): renew them."),
+        ("InvalidClientTokenId", "x", "AWS does not accept the credentials (InvalidClientTokenId)"),
+        (
+            "AccessDenied",
+            "User: x is not authorized to perform: cloudformation:DescribeStacks on resource: y",
+            "access denied: the credentials in use need cloudformation:DescribeStacks.",
+        ),
+        ("AccessDenied", "no", "access denied: the credentials in use need DescribeStacks."),
+        ("Throttling", "Rate exceeded", "AWS throttles DescribeStacks and still does"),
+        ("InternalFailure", "", "AWS failed to answer DescribeStacks (InternalFailure)"),
+        (None, "", "eu-west-1 cannot be reached (Could not connect to the endpoint URL"),
+    ],
+)
+def test_what_aws_refuses_is_one_sentence(code: str | None, message: str, sentence: str) -> None:
+    aws = FakeAws()
+    aws.fail("DescribeStacks", code, message)
+    with pytest.raises(PortableError) as caught:
+        stack_of(aws).weights()
+    assert caught.value.message.startswith(sentence)
+
+
+@pytest.mark.parametrize("code", ["Throttling", "InternalFailure", None])
+def test_a_poll_without_an_answer_is_asked_again(code: str | None) -> None:
+    aws = FakeAws()
+    aws.at(60, lambda: aws.fail("DescribeStackEvents", code, times=3))
+    aws.at(100, lambda: aws.fail("DescribeAlarms", code, times=3))
+    outcome, lines = shift(aws)
+    assert outcome.status == 0
+    assert any("baking" in line and "No answer, asked again" in line for line in lines)
+
+
+def test_a_change_set_is_waited_for_without_an_answer() -> None:
+    aws = FakeAws()
+    aws.fail("DescribeChangeSet", "Throttling", times=2)
+    stack_of(aws).begin(Weights(90, 10), (), 0)
+    assert "ExecuteChangeSet" in aws.calls
+
+
+def test_a_change_set_that_is_never_made_is_given_up() -> None:
+    aws = FakeAws()
+    aws.change_set_seconds = 10**6
+    with pytest.raises(PortableError, match="has not made the change set in 300 s"):
+        stack_of(aws).begin(Weights(90, 10), (), 0)
+    assert not aws.change_sets
+
+
+def test_an_execution_without_an_answer_is_told_as_such() -> None:
+    aws = FakeAws()
+    aws.fail("ExecuteChangeSet", None)
+    outcome, _ = shift(aws)
+    assert "Whether the update to lambda 90, fargate 10 began is not known." in outcome.text
+    assert "To look: aws cloudformation describe-stacks" in outcome.text
+
+
+def test_credentials_that_expire_in_a_step_leave_it_to_cloudformation() -> None:
+    aws = FakeAws()
+    aws.at(60, lambda: aws.fail("DescribeStackEvents", "ExpiredToken"))
+    outcome, _ = shift(aws)
+    assert outcome == Outcome(
+        1,
+        "the AWS credentials have expired (ExpiredToken): renew them. CloudFormation goes on with "
+        "the step, watches the alarms, and completes it or takes it back.\nTo look: "
+        "aws cloudformation describe-stacks --stack-name portable-api-alb-test",
+    )
+
+
+def test_a_call_that_is_throttled_once_is_retried_by_boto3() -> None:
+    aws = FakeAws()
+    aws.fail("DescribeStacks", "Throttling", times=1)
+    assert stack_of(aws, attempts=2).weights() == Weights(100, 0)
+    assert aws.calls == ["DescribeStacks"] * 2
+
+
+def test_the_clients_retry_a_bounded_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    made = clients(REGION, None)
+    assert made.region == REGION
+    for client in (made.cloudformation, made.cloudwatch, made.elbv2):
+        retries = client.meta.config.retries
+        assert retries["mode"] == "adaptive" and retries["total_max_attempts"] == 5
+    assert CONFIG.connect_timeout == 5

@@ -1,0 +1,364 @@
+"""`portable shift` as a user types it: options, output, exit status, signals."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from portable.commands.shift import shift
+from portable.operate import aws as aws_module
+from portable.operate.shift import Leave
+from portable.operate.shift_plan import make_plan
+from portable.operate.shift_view import LiveShiftView, PlainShiftView
+from portable.operate.signals import Signals
+from portable.operate.stack import Progress
+from tests.portable.operate.fake_aws import FakeAws
+from tests.portable.operate.test_shift import ScriptedStack, alarm
+
+SPEED = 100  # seconds of the fake AWS in one of the test
+START = """
+from portable.commands.shift import shift
+from portable.operate.cloudformation_stack import CloudFormationStack
+CloudFormationStack.poll = 0.1
+shift()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the manifests that the command reads, and no account of anybody's."""
+    for name in ("samconfig.toml", "template.yaml"):
+        shutil.copy(root / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return tmp_path
+
+
+@pytest.fixture
+def aws(project: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    """An account whose time only passes while the command waits."""
+    fake = FakeAws(50, 50)
+    monkeypatch.setattr(aws_module, "clients", lambda region, profile: fake.clients())
+    monkeypatch.setattr(Signals, "wait", lambda _, seconds: fake.wait(seconds))
+    return fake
+
+
+@dataclass
+class Result:
+    """What a command wrote, and its exit status."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def invoke(*options: str) -> Result:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        shift(options)
+    assert isinstance(ended.value.code, int)
+    return Result(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def weights(project: Path) -> dict[str, int]:
+    config = tomllib.loads((project / "samconfig.toml").read_text())
+    found = config["alb"]["deploy"]["parameters"]["parameter_overrides"]
+    return {name: found[name] for name in ("LambdaWeight", "FargateWeight")}
+
+
+def test_a_shift_is_told_and_written_down(aws: FakeAws, project: Path) -> None:
+    result = invoke("--to", "fargate", "--steps", "75,100", "--bake", "2m")
+    assert result.exit_code == 0
+    assert result.stdout == "The listener has lambda 0, fargate 100.\n"
+    assert "step 2 of 2 lambda 0, fargate 100: complete" in result.stderr
+    assert (
+        "samconfig.toml now has LambdaWeight = 0, FargateWeight = 100: commit it" in result.stderr
+    )
+    assert weights(project) == {"LambdaWeight": 0, "FargateWeight": 100}
+    assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_a_rollback_is_told_and_changes_no_file(aws: FakeAws, project: Path) -> None:
+    before = (project / "samconfig.toml").read_text()
+    aws.at(60, lambda: aws.alarm("fargate-errors"))
+    result = invoke("--to", "fargate")
+    assert result.exit_code == 1 and result.stdout == ""
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("portable: The step to lambda 0, fargate 100 was rolled back, as alarm")
+    assert last.endswith("The listener has lambda 50, fargate 50, as before the shift.")
+    assert (project / "samconfig.toml").read_text() == before
+
+
+def test_an_interruption_writes_what_stays(aws: FakeAws, project: Path) -> None:
+    aws.interrupts = [lambda aws: aws.elapsed > 400]
+    result = invoke("--to", "fargate", "--steps", "60,100")
+    assert result.exit_code == 130
+    assert "The listener has lambda 40, fargate 60." in result.stderr
+    assert "--env test --to fargate --steps 100 --bake 5m" in result.stderr
+    assert weights(project) == {"LambdaWeight": 40, "FargateWeight": 60}
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: FakeAws, project: Path) -> None:
+    before = (project / "samconfig.toml").read_text()
+    result = invoke("--to", "fargate", "--dry-run")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "Step 10 is dropped: fargate has 50% now.",
+        "Step 50 is dropped: fargate has 50% now.",
+        "portable-api-alb-test: from lambda 50, fargate 50 to lambda 0, fargate 100.",
+        "  1. lambda 0, fargate 100: baked for 5m",
+        "Rollback triggers:",
+        "  alarm portable-api-test-lambda is in OK since 2026-11-23 14:00:00 UTC",
+        "  alarm portable-api-test-fargate is in OK since 2026-11-23 14:00:00 UTC",
+        "It takes at least 5m.",
+    ]
+    assert all(call.startswith("Describe") for call in aws.calls)
+    assert (project / "samconfig.toml").read_text() == before
+
+
+def test_weights_that_are_there_already_are_no_error(aws: FakeAws) -> None:
+    result = invoke("--to", "lambda", "--steps", "10,50")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "lambda has 50% already: lambda 50, fargate 50."
+
+
+@pytest.mark.parametrize(
+    "steps", ["", "0", "101", "50,50", "50,10", "10,", "1e1", "ten", "+5", "5.5"]
+)
+def test_steps_that_do_not_rise_are_refused(steps: str) -> None:
+    result = invoke("--to", "fargate", "--steps", steps)
+    assert result.exit_code == 1
+    expected = "expected rising percents from 1 to 100, as in 10,50,100."
+    assert result.stderr == f"portable: --steps is {steps!r}, {expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("bake", "error"),
+    [
+        ("5", "expected a duration such as 90s, 5m, 1h or 0."),
+        ("-5m", "expected a duration such as 90s, 5m, 1h or 0."),
+        ("5 m", "expected a duration such as 90s, 5m, 1h or 0."),
+        ("90s", "expected whole minutes from 0 to 180m: CloudFormation takes no others."),
+        ("4h", "expected whole minutes from 0 to 180m: CloudFormation takes no others."),
+    ],
+)
+def test_a_bake_that_cloudformation_does_not_take_is_refused(bake: str, error: str) -> None:
+    result = invoke("--to", "fargate", "--bake", bake)
+    assert result.exit_code == 1
+    assert result.stderr == f"portable: --bake is {bake!r}, {error}\n"
+
+
+@pytest.mark.parametrize(
+    ("bake", "warned"), [("0", True), ("60s", True), ("2m", False), ("3h", False)]
+)
+def test_a_bake_that_no_alarm_can_go_off_in_is_warned_of(
+    aws: FakeAws, bake: str, warned: bool
+) -> None:
+    result = invoke("--to", "fargate", "--bake", bake, "--dry-run")
+    assert result.exit_code == 0
+    assert ("ends before the alarms can go off" in result.stderr) == warned
+
+
+def test_a_port_is_only_of_a_local_run(project: Path) -> None:
+    result = invoke("--to", "fargate", "--port", "1")
+    assert result.stderr == "portable: --port is of a local run: add --local.\n"
+
+
+def test_a_side_is_required(project: Path) -> None:
+    assert invoke().exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({}, "no region is set: set AWS_DEFAULT_REGION"),
+        ({"AWS_REGION": "eu-west-1"}, "no region is set: set AWS_DEFAULT_REGION"),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, "there are no AWS credentials: set AWS_PROFILE"),
+        (
+            {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_PROFILE": "work"},
+            "The config profile (work) could not be found: set AWS_PROFILE",
+        ),
+    ],
+)
+def test_an_account_that_is_not_set_is_one_sentence(
+    project: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sentence: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = invoke("--to", "fargate")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"portable: {sentence}")
+    assert result.stderr.count("\n") == 1
+
+
+@contextmanager
+def process(aws: FakeAws, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Run the command against `aws` in a process of its own."""
+    with aws.serve() as url:
+        environment = os.environ | {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "NO_PROXY": "127.0.0.1",
+        }
+        command = [sys.executable, "-c", START, "--to", "fargate", *options]
+        started = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        lines: list[str] = []
+        try:
+            yield started, lines
+        finally:
+            if started.poll() is None:
+                started.kill()
+            started.communicate()
+
+
+def read_until(started: subprocess.Popen[str], lines: list[str], text: str) -> None:
+    assert started.stderr is not None
+    for line in started.stderr:
+        lines.append(line)
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} is not in {lines}")
+
+
+def real_time(lambda_: int = 100, fargate: int = 0) -> FakeAws:
+    start = time.monotonic()
+    return FakeAws(lambda_, fargate, clock=lambda: (time.monotonic() - start) * SPEED)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_takes_the_step_back(project: Path, number: int) -> None:
+    aws = real_time()
+    with process(aws, "--bake", "180m") as (started, lines):
+        read_until(started, lines, "baking")
+        started.send_signal(number)
+        out, err = started.communicate(timeout=60)
+    assert started.returncode == 130, err
+    assert out == ""
+    assert "Interrupted. The step under way was taken back." in err
+    assert "Traceback" not in err
+    assert aws.listener == {"lambda": 100, "fargate": 0}
+    assert aws.status == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_second_signal_leaves_a_process_at_once(project: Path) -> None:
+    aws = real_time()
+    with process(aws, "--bake", "180m") as (started, lines):
+        read_until(started, lines, "baking")
+        aws.clock = lambda: 100.0  # it never gets to take the step back
+        started.send_signal(signal.SIGINT)
+        read_until(started, lines, "rolling back")
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=60)
+    assert started.returncode == 130, err
+    assert "CloudFormation finishes taking the step back by itself.\nTo look: aws" in err
+    assert "Traceback" not in err
+
+
+def test_a_signal_before_the_shift_changes_nothing(project: Path) -> None:
+    aws = real_time()
+    aws.change_set_seconds = 10**9
+    with process(aws) as (started, lines):
+        read_until(started, lines, "updating")
+        wait_for(lambda: "DescribeChangeSet" in aws.calls)
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=60)
+    assert started.returncode == 130, err
+    assert "Nothing of the next step has changed." in err
+    assert not aws.change_sets and "ExecuteChangeSet" not in aws.calls
+
+
+def test_a_signal_is_waited_for_once_each() -> None:
+    with Signals() as signals:
+        assert signals.wait(0) is False
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.wait(60) is True
+        assert signals.wait(0) is False
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_after_one_that_was_told_leaves_at_once() -> None:
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.wait(60) is True
+        with pytest.raises(Leave):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_only_a_third_signal_leaves_where_nothing_waits() -> None:
+    with Signals() as signals:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Leave):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert [signals.wait(60), signals.wait(60), signals.wait(0)] == [True, True, False]
+
+
+def test_a_terminal_shows_the_plan_the_split_and_the_alarms() -> None:
+    stack = ScriptedStack()
+    plan = make_plan(stack, "fargate", (10, 50, 100), 300)
+    console = Console(file=io.StringIO(), force_terminal=True, width=150, color_system=None)
+    view = LiveShiftView(console)
+    view.open(plan)
+    first, second, _ = plan.steps
+    view.update(first, Progress("complete"), first.weights, plan.alarms)
+    failing = [alarm("lambda"), alarm("fargate", "ALARM")]
+    view.update(second, Progress("baking", 192.4), second.weights, failing)
+    view.close()
+    with console.capture() as captured:
+        console.print(view.frame())
+    assert captured.get().splitlines() == [
+        "the stack: shift to fargate",
+        "  1. lambda 90, fargate 10  done",
+        "  2. lambda 50, fargate 50  baking, 3:12 left",
+        "  3. lambda 0, fargate 100  to come",
+        "",
+        "  ████████████████████████████████████████  lambda 50%  fargate 50%",
+        "",
+        "  lambda OK since 2026-11-23 14:05:09 UTC",
+        "  fargate ALARM since 2026-11-23 14:05:09 UTC because of fargate-errors: "
+        "Threshold Crossed: 12 errors",
+        "",
+    ]
+
+
+def test_plain_lines_tell_only_what_is_new() -> None:
+    stack, lines = ScriptedStack(), []
+    plan = make_plan(stack, "fargate", (100,), 300)
+    view = PlainShiftView(lines.append, lambda: datetime(2026, 11, 23, 14, tzinfo=UTC))
+    view.open(plan)
+    del lines[:]
+    for remaining in (300.0, 295.0):
+        view.update(plan.steps[0], Progress("baking", remaining), plan.weights, plan.alarms)
+    view.update(plan.steps[0], Progress("complete"), plan.weights, plan.alarms)
+    assert lines == [
+        "2026-11-23T14:00:00Z step 1 of 1 lambda 0, fargate 100: baking, 5:00 left\n",
+        "2026-11-23T14:00:00Z step 1 of 1 lambda 0, fargate 100: complete\n",
+    ]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
