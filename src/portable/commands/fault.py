@@ -3,7 +3,7 @@
 import click
 
 from portable.commands.options import with_port
-from portable.operate.weights import SIDES
+from portable.weights import SIDES
 
 
 @click.command()

@@ -11,8 +11,8 @@ from portable.commands.options import project_root
 from portable.errors import PortableError
 
 if TYPE_CHECKING:
-    from portable.operate.shift import View
-    from portable.operate.stack import Stack
+    from portable.shift.shift import View
+    from portable.shift.stack import Stack
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
 LONGEST = 180 * 60  # seconds
@@ -31,9 +31,9 @@ def _shares(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]
 
 
 def _bake(text: str | None, local: bool) -> int:
-    from portable.operate.durations import seconds
+    from portable.shift.durations import seconds
 
-    bake = seconds(text or ("10s" if local else "5m"), "--bake")
+    bake = seconds(text or ("20s" if local else "5m"), "--bake")
     if local:
         return bake
     if bake % 60 or bake > LONGEST:
@@ -69,7 +69,7 @@ def _bake(text: str | None, local: bool) -> int:
     "--bake",
     metavar="DURATION",
     help="How long the alarms are watched after each step: 90s, 5m, 1h or 0. "
-    "Whole minutes on AWS, at most 180m.  [default: 5m; with --local 10s]",
+    "Whole minutes on AWS, at most 180m.  [default: 5m; with --local 20s]",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--local", is_flag=True, help="Shift a local run instead of AWS.")
@@ -88,10 +88,10 @@ def shift(
     Each step is an update of the ALB stack. CloudFormation watches the alarms of both sides in it
     and takes it back when one goes off; the weights from before the shift are then restored.
     """
-    from portable.operate.samconfig import deployment, write_weights
-    from portable.operate.shift import INTERRUPTED, Leave, Shift
-    from portable.operate.shift_plan import make_plan
-    from portable.operate.signals import Signals
+    from portable.shift.plan import make_plan
+    from portable.shift.samconfig import deployment, write_weights
+    from portable.shift.shift import INTERRUPTED, Leave, Shift
+    from portable.shift.signals import Signals
 
     if port is not None and not local:
         raise PortableError("--port is of a local run: add --local.")
@@ -103,13 +103,13 @@ def shift(
     signals = Signals()
     stack: Stack  # what follows is only imported for the one that is meant
     if local:
-        from portable.operate.local_stack import LocalStack
+        from portable.shift.local_stack import LocalStack
 
         stack = LocalStack(port or 8080)
         command = f"portable shift --local --port {port or 8080}"
     else:
-        from portable.operate.aws import clients
-        from portable.operate.cloudformation_stack import CloudFormationStack
+        from portable.shift.aws import clients
+        from portable.shift.cloudformation_stack import CloudFormationStack
 
         root = project_root(Path.cwd())
         target = deployment(root, environment)
@@ -143,7 +143,7 @@ def _view(now: "Callable[[], datetime]") -> "View":
 
     from rich.console import Console
 
-    from portable.operate.shift_view import LiveShiftView, PlainShiftView
+    from portable.shift.view import LiveShiftView, PlainShiftView
 
     if sys.stderr.isatty():
         return LiveShiftView(Console(stderr=True))

@@ -15,8 +15,8 @@ from portable.errors import PortableError
 if TYPE_CHECKING:
     import httpx
 
-    from portable.operate.split_expected import Expected
-    from portable.operate.weights import Weights
+    from portable.split.expected import Expected
+    from portable.weights import Weights
 
 
 @click.command()
@@ -89,10 +89,10 @@ def split(
     """
     from rich.console import Console
 
-    from portable.operate.split import FITS, Split, Tally
-    from portable.operate.split_expected import given
-    from portable.operate.split_report import Report, progress, show, write_json
-    from portable.operate.split_requests import Plan, measure_until_interrupt, parse_url, shown
+    from portable.split.expected import given
+    from portable.split.report import Report, progress, show, write_json
+    from portable.split.requests import Plan, measure_until_interrupt, parse_url, shown
+    from portable.split.verdict import FITS, Split, Tally
 
     plan = Plan(parse_url(url), requests, concurrency, timeout, header, insecure)
     chosen = given(lambda_weight, fargate_weight)
@@ -122,8 +122,8 @@ def split(
 
 def _expected(url: "httpx.URL", environment: str) -> "Expected":
     from portable.local.control import ask
-    from portable.operate.split_expected import of_local_run, of_samconfig
-    from portable.operate.split_requests import is_loopback, port_of
+    from portable.split.expected import of_local_run, of_samconfig
+    from portable.split.requests import is_loopback, port_of
 
     local = of_local_run(port_of(url), ask) if is_loopback(url) else None
     if local:
@@ -138,7 +138,7 @@ def _expected(url: "httpx.URL", environment: str) -> "Expected":
 def _changed(expected: "Expected") -> "Weights | None":
     """Return the weights of the local run after the requests, if they are others by now."""
     from portable.local.control import ask
-    from portable.operate.split_expected import of_local_run
+    from portable.split.expected import of_local_run
 
     if expected.port is None:
         return None

@@ -15,7 +15,7 @@ from portable.cost.service_size import (
 )
 from portable.errors import PortableError
 from portable.manifests.system import load
-from portable.operate.weights import Weights
+from portable.weights import Weights
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from portable.cost.break_even import BreakEven, break_even
 from portable.cost.model import LCU_NEW_CONNECTIONS, NODES, Bill, Model
-from portable.operate.weights import Weights
+from portable.weights import Weights
 
 _ENDLESS = 1_000_000  # requests per second of a task that has nothing to compute
 

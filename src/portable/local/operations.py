@@ -16,7 +16,7 @@ from portable.local.lambda_targets import LambdaTargetGroup
 from portable.local.listener import Access
 from portable.local.metrics import Metrics
 from portable.local.update import Update
-from portable.operate.weights import SIDES, Weights
+from portable.weights import SIDES, Weights
 
 SAMPLES = 10  # looks at the health of the targets in a minute of the alarms
 

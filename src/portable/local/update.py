@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from portable.errors import PortableError
-from portable.operate.weights import MAX_WEIGHT, Weights
+from portable.weights import MAX_WEIGHT, Weights
 
 
 class Update:

@@ -7,7 +7,7 @@ import pytest
 
 from portable.errors import PortableError
 from portable.local.update import Update
-from portable.operate.weights import Weights
+from portable.weights import Weights
 
 HALF = Weights(50, 50)
 MOST = Weights(10, 90)

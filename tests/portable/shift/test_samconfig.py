@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from portable.errors import PortableError
-from portable.operate.samconfig import Deployment, deployment, write_weights
-from portable.operate.weights import Weights
+from portable.shift.samconfig import Deployment, deployment, write_weights
+from portable.weights import Weights
 
 ALB = """# before
 version = 0.1

@@ -2,6 +2,8 @@
 
 import io
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -18,19 +20,19 @@ import pytest
 from rich.console import Console
 
 from portable.commands.shift import shift
-from portable.operate import aws as aws_module
-from portable.operate.shift import Leave
-from portable.operate.shift_plan import make_plan
-from portable.operate.shift_view import LiveShiftView, PlainShiftView
-from portable.operate.signals import Signals
-from portable.operate.stack import Progress
-from tests.portable.operate.fake_aws import FakeAws
-from tests.portable.operate.test_shift import ScriptedStack, alarm
+from portable.shift import aws as aws_module
+from portable.shift.plan import make_plan
+from portable.shift.shift import Leave
+from portable.shift.signals import Signals
+from portable.shift.stack import Progress
+from portable.shift.view import LiveShiftView, PlainShiftView
+from tests.portable.shift.fake_aws import FakeAws
+from tests.portable.shift.test_shift import ScriptedStack, alarm
 
 SPEED = 100  # seconds of the fake AWS in one of the test
 START = """
 from portable.commands.shift import shift
-from portable.operate.cloudformation_stack import CloudFormationStack
+from portable.shift.cloudformation_stack import CloudFormationStack
 CloudFormationStack.poll = 0.1
 shift()
 """
@@ -208,20 +210,24 @@ def test_an_account_that_is_not_set_is_one_sentence(
     assert result.stderr.count("\n") == 1
 
 
+def account(url: str) -> dict[str, str]:
+    """Return the environment of a process whose AWS is at `url`."""
+    return os.environ | {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
 @contextmanager
 def process(aws: FakeAws, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Run the command against `aws` in a process of its own."""
     with aws.serve() as url:
-        environment = os.environ | {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "NO_PROXY": "127.0.0.1",
-        }
         command = [sys.executable, "-c", START, "--to", "fargate", *options]
         started = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=account(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         lines: list[str] = []
         try:
@@ -259,6 +265,40 @@ def test_a_signal_takes_the_step_back(project: Path, number: int) -> None:
     assert "Traceback" not in err
     assert aws.listener == {"lambda": 100, "fargate": 0}
     assert aws.status == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_ctrl_c_in_a_terminal_takes_the_step_back(project: Path) -> None:
+    aws = real_time()
+    with aws.serve() as url:
+        command = [sys.executable, "-c", START, "--to", "fargate", "--bake", "180m"]
+        environment = account(url) | {"TERM": "xterm", "COLUMNS": "120"}
+        pid, terminal = pty.fork()
+        if pid == 0:  # pragma: no cover
+            os.execve(sys.executable, command, environment)
+        shown = ""
+        try:
+            while "baking" not in shown:
+                shown += read_terminal(terminal)
+            os.write(terminal, b"\x03")
+            while more := read_terminal(terminal):
+                shown += more
+        finally:
+            os.close(terminal)
+            _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130, shown
+    assert "shift to fargate" in shown and "lambda 90%" in shown
+    assert "The step under way was taken back." in shown
+    assert "Traceback" not in shown
+    assert aws.listener == {"lambda": 100, "fargate": 0}
+
+
+def read_terminal(terminal: int) -> str:
+    """Return what is shown next, nothing at the end."""
+    assert select.select([terminal], [], [], 60)[0], "nothing is shown any more"
+    try:
+        return os.read(terminal, 65536).decode(errors="replace")
+    except OSError:  # Linux's way of saying that nobody has the other end any more
+        return ""
 
 
 def test_a_second_signal_leaves_a_process_at_once(project: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 from click.testing import CliRunner, Result
 
 from portable.commands.split import split as command
-from tests.portable.operate.split_server import answer
+from tests.portable.split.split_server import answer
 
 PROGRAM = "from portable.commands.split import split; split(prog_name='portable split')"
 EVEN = ("--lambda-weight", "50", "--fargate-weight", "50")

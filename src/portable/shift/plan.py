@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from portable.errors import PortableError
-from portable.operate.durations import written
-from portable.operate.stack import Alarm, Stack
-from portable.operate.weights import SIDES, Weights
+from portable.shift.durations import written
+from portable.shift.stack import Alarm, Stack
+from portable.weights import SIDES, Weights
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from portable.errors import PortableError
-from portable.operate.weights import Weights
+from portable.weights import Weights
 
 ENDED = ("complete", "rolled back", "failed")
 

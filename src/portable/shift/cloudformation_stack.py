@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
-from portable.operate.aws import Clients
-from portable.operate.aws_errors import NoAnswer, sentences
-from portable.operate.change_set import WEIGHTS, ChangeSet
-from portable.operate.cloudwatch_alarms import CloudWatchAlarms
-from portable.operate.samconfig import Deployment
-from portable.operate.stack import ENDED, Alarm, Interrupted, Progress
-from portable.operate.stack_events import STATUSES, first_update, in_force
-from portable.operate.weights import Weights
+from portable.shift.aws import Clients
+from portable.shift.aws_errors import NoAnswer, sentences
+from portable.shift.change_set import WEIGHTS, ChangeSet
+from portable.shift.cloudwatch_alarms import CloudWatchAlarms
+from portable.shift.samconfig import Deployment
+from portable.shift.stack import ENDED, Alarm, Interrupted, Progress
+from portable.shift.stack_events import STATUSES, first_update, in_force
+from portable.weights import Weights
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef

@@ -22,8 +22,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
-from portable.operate.aws import Clients
-from tests.portable.operate.fake_protocols import decode, encode, encode_error
+from portable.shift.aws import Clients
+from tests.portable.shift.fake_protocols import decode, encode, encode_error
 
 NAME = "portable-api-alb-test"
 REGION = "eu-west-1"

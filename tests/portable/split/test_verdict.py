@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from portable.operate.split import Answer, Split, Tally, named_side, wilson
-from portable.operate.weights import Weights
+from portable.split.verdict import Answer, Split, Tally, named_side, wilson
+from portable.weights import Weights
 
 
 def tally(on_lambda: int, on_fargate: int, **others: int) -> Tally:

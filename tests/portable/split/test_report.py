@@ -11,11 +11,11 @@ import sys
 import pytest
 from rich.console import Console
 
-from portable.operate.split import Answer, Split, Tally
-from portable.operate.split_report import Report, cells, chart, progress, show, write_json
-from portable.operate.weights import Weights
-from tests.portable.operate.split_command import PROGRAM
-from tests.portable.operate.split_server import answer, serving
+from portable.split.report import Report, cells, chart, progress, show, write_json
+from portable.split.verdict import Answer, Split, Tally
+from portable.weights import Weights
+from tests.portable.split.split_command import PROGRAM
+from tests.portable.split.split_server import answer, serving
 
 
 def split(weights: tuple[int, int], on_lambda: int, on_fargate: int) -> Split:

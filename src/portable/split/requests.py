@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import httpx
 
 from portable.errors import PortableError
-from portable.operate.split import Answer, Tally, named_side
+from portable.split.verdict import Answer, Tally, named_side
 
 BODY_LIMIT = 65_536  # bytes of a body in which a side is looked for; the rest is only read
 _NO_SIDE_KEPT = http.cookiejar.DefaultCookiePolicy(allowed_domains=[])

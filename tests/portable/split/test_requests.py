@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from portable.operate import split_requests
-from portable.operate.split_requests import is_loopback, parse_url, port_of, shown
-from tests.portable.operate.split_command import EVEN, alternating, free_port, sentence, split
-from tests.portable.operate.split_server import CLOSE, HANG, TRICKLE, answer, serving
+from portable.split import requests as split_requests
+from portable.split.requests import is_loopback, parse_url, port_of, shown
+from tests.portable.split.split_command import EVEN, alternating, free_port, sentence, split
+from tests.portable.split.split_server import CLOSE, HANG, TRICKLE, answer, serving
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import signal
 from types import FrameType
 from typing import Any
 
-from portable.operate.shift import Leave
+from portable.shift.shift import Leave
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from portable.errors import PortableError
-from portable.operate.durations import written
-from portable.operate.shift_plan import Plan, Step, at, cause, other
-from portable.operate.stack import ENDED, Alarm, Gone, Interrupted, Progress, Stack
-from portable.operate.weights import Weights
+from portable.shift.durations import written
+from portable.shift.plan import Plan, Step, at, cause, other
+from portable.shift.stack import ENDED, Alarm, Gone, Interrupted, Progress, Stack
+from portable.weights import Weights
 
 INTERRUPTED = 130  # as a shell reports a command that SIGINT ended
 
@@ -143,7 +143,6 @@ class Shift:
     def _undo(self, step: Step, ended: Progress) -> Outcome:
         """Restore the weights from before the shift after `step` was rolled back."""
         text = f"The step to {step.weights} was rolled back{_why(ended)}."
-        self.view.tell(text)
         if moved := self._moved():
             text += f" Something else moved the listener meanwhile and is left alone: {moved}."
             return Outcome(1, text, moved)

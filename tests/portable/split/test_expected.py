@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from portable.local import control
-from portable.operate.split_expected import given, of_local_run, of_samconfig
-from portable.operate.weights import Weights
+from portable.split.expected import given, of_local_run, of_samconfig
+from portable.weights import Weights
 from tests.portable.local_run import ROOT
-from tests.portable.operate.split_command import LAMBDA, alternating, free_port, sentence, split
-from tests.portable.operate.split_server import serving
+from tests.portable.split.split_command import LAMBDA, alternating, free_port, sentence, split
+from tests.portable.split.split_server import serving
 
 
 def test_weights_are_given_both_or_not_at_all() -> None:

@@ -9,7 +9,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from portable.errors import PortableError
-from portable.operate.weights import Weights
+from portable.weights import Weights
 
 NAME = "samconfig.toml"
 TEMPLATE = "alb/template.yaml"

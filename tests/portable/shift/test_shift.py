@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from portable.errors import PortableError
-from portable.operate.shift import Leave, Outcome, Shift
-from portable.operate.shift_plan import Step, make_plan
-from portable.operate.stack import Alarm, Gone, Interrupted, Progress
-from portable.operate.weights import Weights
+from portable.shift.plan import Step, make_plan
+from portable.shift.shift import Leave, Outcome, Shift
+from portable.shift.stack import Alarm, Gone, Interrupted, Progress
+from portable.weights import Weights
 
 SINCE = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
 BEFORE = Weights(100, 0)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
-from portable.operate.weights import SIDES, Weights
+from portable.weights import SIDES, Weights
 
 # Whole words, as letters go: neither "specs" nor "lambdas" names a side, "AWS_Lambda_1" does.
 _WORDS = {

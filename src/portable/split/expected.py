@@ -9,7 +9,7 @@ from portable.errors import PortableError
 from portable.local.control import NoLocalRun
 from portable.manifests.cloudformation import deploy_parameters, render
 from portable.manifests.system import ALB, SAMCONFIG
-from portable.operate.weights import Weights
+from portable.weights import Weights
 
 State = Mapping[str, Any]
 

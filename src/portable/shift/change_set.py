@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
-from portable.operate.aws import Clients
-from portable.operate.aws_errors import NoAnswer, sentences
-from portable.operate.stack import Interrupted
-from portable.operate.weights import Weights
+from portable.shift.aws import Clients
+from portable.shift.aws_errors import NoAnswer, sentences
+from portable.shift.stack import Interrupted
+from portable.weights import Weights
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import (

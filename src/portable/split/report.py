@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from portable.operate.split import FITS, Split, counted
-from portable.operate.weights import SIDES
+from portable.split.verdict import FITS, Split, counted
+from portable.weights import SIDES
 
 COLUMNS = ("group", "weight", "expected", "share", "interval", "requests", "errors")
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}

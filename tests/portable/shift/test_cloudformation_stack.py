@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from portable.errors import PortableError
-from portable.operate.aws import CONFIG, clients
-from portable.operate.cloudformation_stack import CloudFormationStack
-from portable.operate.samconfig import Deployment
-from portable.operate.shift import Outcome, Shift
-from portable.operate.shift_plan import make_plan
-from portable.operate.shift_view import PlainShiftView
-from portable.operate.stack import Interrupted, Progress
-from portable.operate.weights import Weights
-from tests.portable.operate.fake_aws import NAME, REGION, FakeAws
+from portable.shift.aws import CONFIG, clients
+from portable.shift.cloudformation_stack import CloudFormationStack
+from portable.shift.plan import make_plan
+from portable.shift.samconfig import Deployment
+from portable.shift.shift import Outcome, Shift
+from portable.shift.stack import Interrupted, Progress
+from portable.shift.view import PlainShiftView
+from portable.weights import Weights
+from tests.portable.shift.fake_aws import NAME, REGION, FakeAws
 
 DEPLOYMENT = Deployment("alb", NAME, "alarms")
 BUCKET = {

@@ -7,10 +7,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from portable.operate.durations import clock
-from portable.operate.shift_plan import Plan, Step, at, cause, percent
-from portable.operate.stack import Alarm, Progress
-from portable.operate.weights import SIDES, Weights
+from portable.shift.durations import clock
+from portable.shift.plan import Plan, Step, at, cause, percent
+from portable.shift.stack import Alarm, Progress
+from portable.weights import SIDES, Weights
 
 BAR = 40  # characters
 COLOURS = {"lambda": "yellow", "fargate": "blue"}

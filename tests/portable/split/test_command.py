@@ -13,7 +13,7 @@ import pytest
 
 from portable.commands.split import split as command
 from tests.portable.local_run import local_run
-from tests.portable.operate.split_command import (
+from tests.portable.split.split_command import (
     EVEN,
     FARGATE,
     LAMBDA,
@@ -21,7 +21,7 @@ from tests.portable.operate.split_command import (
     alternating,
     split,
 )
-from tests.portable.operate.split_server import CLOSE, HANG, Server, answer, serving
+from tests.portable.split.split_server import CLOSE, HANG, Server, answer, serving
 
 BAD_GATEWAY = answer("<h1>502 Bad Gateway</h1>", 502, Server="awselb/2.0")
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
-from portable.operate.aws import Clients
-from portable.operate.aws_errors import sentences
-from portable.operate.stack import Alarm
-from portable.operate.weights import SIDES
+from portable.shift.aws import Clients
+from portable.shift.aws_errors import sentences
+from portable.shift.stack import Alarm
+from portable.weights import SIDES
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import RollbackTriggerTypeDef

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portable.local.control import Answer, NoLocalRun, ask
-from portable.operate.stack import Alarm, Gone, Progress
-from portable.operate.weights import Weights
+from portable.shift.stack import Alarm, Gone, Progress
+from portable.weights import Weights
 
 
 class LocalStack:

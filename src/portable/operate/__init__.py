@@ -1,1 +1,0 @@
-"""Operating it: see the split, move the weights, know what it costs."""

@@ -1,0 +1,1 @@
+"""The weights, moved step by step under the watch of alarms."""

@@ -1,0 +1,1 @@
+"""Which side answers how many of the requests, and whether that fits the weights."""
