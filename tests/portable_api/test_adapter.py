@@ -1,6 +1,7 @@
 """The life of a sandbox: one loop, one lifespan, a deadline, nothing left over."""
 
 import asyncio
+import base64
 import threading
 import time
 from types import SimpleNamespace
@@ -187,6 +188,89 @@ def test_tasks_that_do_not_end_are_cancelled(make, monkeypatch, caplog):
     assert make(respond)(EVENT, context())["statusCode"] == 200
     assert tasks[0].cancelled()
     assert "A task that a request left behind is cancelled: <coroutine object" in caplog.text
+
+
+def test_what_the_app_calls_soon_is_called_before_the_answer(make):
+    called = []
+
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send)
+        asyncio.get_running_loop().call_soon(called.append, True)  # as to close a transport
+
+    make(respond)(EVENT, context())
+    assert called == [True]
+
+
+def test_an_app_that_stops_the_loop_is_answered_for(make):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0.01)
+        await answer(send)
+        asyncio.get_running_loop().stop()
+
+    app = make(respond)
+    assert [app(EVENT, context())["body"] for _ in range(3)] == ["ok"] * 3
+
+
+def test_a_task_that_refuses_to_end_delays_one_request_only(make, monkeypatch):
+    monkeypatch.setattr(adapter, "LEFTOVER_TIME", 0.05)
+    monkeypatch.setattr(adapter, "CANCEL_TIME", 0.05)
+    cancelled, tasks = [], []
+
+    async def stubborn() -> None:
+        while len(cancelled) < 2:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                cancelled.append(True)
+
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(stubborn()))
+        await answer(send)
+
+    app = make(respond)
+    for _ in range(3):
+        app(EVENT, context())
+    assert (cancelled, tasks[0].done()) == ([True], False)
+
+
+def test_tasks_of_other_events_live_on(make):
+    tasks = []
+
+    def on_event(event: Any, context: Any) -> None:
+        tasks.append(app.loop.create_task(asyncio.sleep(3600)))
+
+    app = make(ok, on_event=on_event)
+    app({}, None)
+    app(EVENT, context())
+    assert not tasks[0].done()
+
+
+def test_parts_of_an_answer_may_share_a_buffer(make):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        buffer = bytearray(b"ab")
+        await send({"type": "http.response.body", "body": buffer, "more_body": True})
+        buffer[:] = b"cd"
+        await send({"type": "http.response.body", "body": memoryview(buffer)})
+
+    result = make(respond)(EVENT, context())
+    assert base64.b64decode(result["body"]) == b"abcd"
+
+
+@pytest.mark.parametrize("first", ["http.response.body", "http.response.push", "end"])
+def test_messages_out_of_order_are_errors_of_the_app(make, first):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        if first == "end":
+            await answer(send)
+            await answer(send, b"again")
+        await send({"type": first})
+
+    result = make(respond)(EVENT, context())
+    assert (result["statusCode"], result["body"]) == (
+        (200, "ok") if first == "end" else (500, "Internal Server Error")
+    )
 
 
 def test_tasks_of_the_lifespan_live_on(make):

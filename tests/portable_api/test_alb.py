@@ -180,3 +180,18 @@ def test_a_response_within_the_limit_passes(body, content_type):
     made = result(body, [(b"content-type", content_type)])
     assert made["statusCode"] == 200
     assert len(json.dumps(made, ensure_ascii=False).encode()) <= MAX_RESPONSE
+
+
+@pytest.mark.parametrize("text", ["a", '"\\\n\t', "\x00\x1f\x7f", "é€😀", '\x00"é'])
+def test_the_size_is_that_of_the_json(text, caplog):
+    """Found without making the JSON, which the runtime client makes anyway."""
+    body = (text * MAX_RESPONSE)[:MAX_RESPONSE].encode()
+    assert result(body, [(b"content-type", b"text/plain")])["statusCode"] == 500
+    json_of_it = {
+        "statusCode": 200,
+        "body": body.decode(),
+        "isBase64Encoded": False,
+        "multiValueHeaders": {"content-type": ["text/plain"]},
+    }
+    size = len(json.dumps(json_of_it, ensure_ascii=False).encode())
+    assert f"The response is {size} bytes of JSON" in caplog.text

@@ -6,8 +6,7 @@ from importlib.metadata import version
 
 import mangum
 from mangum.handlers import ALB
-from mangum.protocols import HTTPCycle, LifespanCycle
-from mangum.protocols.http import HTTPCycleState
+from mangum.protocols import LifespanCycle
 
 
 def parameters(of):
@@ -35,14 +34,6 @@ def test_a_handler_is_four_members():
     assert parameters(ALB.infer) == ["event", "context", "config"]
     assert isinstance(ALB.body, property) and isinstance(ALB.scope, property)
     assert parameters(ALB.__call__) == ["self", "response"]
-
-
-def test_a_cycle_keeps_its_state_and_answer():
-    cycle = HTTPCycle({"method": "GET", "path": "/"}, b"")
-    assert cycle.state is HTTPCycleState.REQUEST
-    assert {state.name for state in HTTPCycleState} == {"REQUEST", "RESPONSE", "COMPLETE"}
-    assert inspect.iscoroutinefunction(cycle.run) and parameters(HTTPCycle.run) == ["self", "app"]
-    assert inspect.iscoroutinefunction(cycle.send) and inspect.iscoroutinefunction(cycle.receive)
 
 
 def test_a_lifespan_is_a_context_with_state():

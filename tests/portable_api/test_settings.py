@@ -1,5 +1,6 @@
 """Settings: read once from a mapping, refused by name."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -129,3 +130,22 @@ def test_an_app_that_is_not_there_is_named(module, path, fault):
 def test_an_import_error_of_the_app_itself_is_its_own(module):
     with pytest.raises(ModuleNotFoundError, match="not_installed"):
         load_app("users_broken_app:app")
+
+
+def test_the_models_of_an_app_are_built_as_always():
+    """Only those of FastAPI wait, until the OpenAPI document is asked for."""
+    script = """
+import sys
+from portable_api.settings import load_app
+load_app("fastapi:FastAPI")
+from pydantic import BaseModel
+from fastapi import FastAPI
+from fastapi.openapi.models import OpenAPI
+class Model(BaseModel):
+    number: int
+print("defer_build" in Model.model_config)
+print(Model.__pydantic_complete__, OpenAPI.__pydantic_complete__)
+print(FastAPI().openapi()["info"]["title"], OpenAPI.__pydantic_complete__)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["False", "True False", "FastAPI True"], done.stderr

@@ -33,7 +33,7 @@ from portable.errors import PortableError
 @click.option("--docker", is_flag=True, help="Run both targets from the image of `sam build`.")
 @click.option(
     "--max-sandboxes",
-    default=10,
+    default=20,
     show_default=True,
     type=click.IntRange(1),
     help="Concurrency of the function; beyond it requests are throttled.",

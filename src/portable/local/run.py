@@ -31,7 +31,7 @@ class Options:
     weights: Mapping[str, int] = field(default_factory=dict)
     app: str | None = None
     docker: bool = False
-    max_sandboxes: int = 10
+    max_sandboxes: int = 20
     variables: Mapping[str, str] = field(default_factory=dict)
     alarm_period: float = 5.0  # seconds that a minute of the alarms takes
     failover: bool = False  # as with Failover = "enabled" in samconfig.toml
