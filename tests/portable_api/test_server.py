@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from portable.local.processes import free_port
+from tests.portable_api import server_process
+from tests.portable_api.server_process import until
 
 APP = """
 import asyncio
@@ -36,37 +37,10 @@ async def app(scope, receive, send):
 
 @contextmanager
 def serving(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server of its own process, ready for requests."""
+    """A server of the app above."""
     (folder / "users_app.py").write_text(APP)
-    port = free_port()
-    environment = {
-        "EXECUTION_ENVIRONMENT": "ecs",
-        "ASGI_APP": "users_app:app",
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "PYTHONPATH": str(folder),
-        "PYTHONUNBUFFERED": "1",
-        **variables,
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "portable_api.server"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as server:
-        try:
-            until(server, "Uvicorn running on")
-            yield server, port
-        finally:
-            server.kill()
-
-
-def until(server: subprocess.Popen[str], text: str) -> str:
-    for line in server.stdout:
-        if text in line:
-            return line
-    raise AssertionError(f"the server ended before it wrote {text!r}")
+    with server_process.serving("users_app:app", folder, **variables) as running:
+        yield running
 
 
 def get(port: int, path: str = "/", **headers: str) -> tuple[http.client.HTTPResponse, str]:

@@ -1,53 +1,20 @@
 """What SIGTERM does to one server with keep-alive connections, nobody having deregistered it."""
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from pathlib import Path
 
-from portable.local.processes import free_port
-
-ROOT = Path(__file__).parents[2]
+from tests.portable_api import server_process
+from tests.portable_api.server_process import ROOT, until
 
 
-@contextmanager
-def serving(**variables: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server of the sample app in a process of its own, ready for requests."""
-    port = free_port()
-    environment = {
-        "EXECUTION_ENVIRONMENT": "ecs",
-        "ASGI_APP": "tests.portable.sample_app:app",
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
-        "PYTHONUNBUFFERED": "1",
-        **variables,
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "portable_api.server"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as server:
-        try:
-            until(server, "Uvicorn running on")
-            yield server, port
-        finally:
-            server.kill()
-
-
-def until(server: subprocess.Popen[str], text: str) -> None:
-    for line in server.stdout:
-        if text in line:
-            return
-    raise AssertionError(f"the server ended before it wrote {text!r}")
+def serving(**variables: str) -> AbstractContextManager[tuple[subprocess.Popen[str], int]]:
+    """A server of the sample app."""
+    folders = (ROOT, ROOT / "src")
+    return server_process.serving("tests.portable.sample_app:app", *folders, **variables)
 
 
 class Client(threading.Thread):
