@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from portable.errors import PortableError
+from portable.manifests.reader import read_yaml
 
 PATCHES = "overrides/cfn.patches.yml"
 _STRATEGY = "/Resources/Service/Properties/CapacityProviderStrategy"
@@ -71,8 +70,7 @@ def read_service_size(root: Path, manifest_path: str, environment: str) -> Servi
 
     Raises `PortableError` naming file and key for what is missing or of the wrong type.
     """
-    path = root / manifest_path
-    manifest = _yaml(path, manifest_path)
+    manifest = read_yaml(root, manifest_path)
     if not isinstance(manifest, dict):
         raise PortableError(f"{manifest_path} is empty, expected a Copilot manifest.")
     overrides = (manifest.get("environments") or {}).get(environment) or {}
@@ -110,7 +108,7 @@ def read_service_size(root: Path, manifest_path: str, environment: str) -> Servi
         int(number(ends[1], "count.range.max" if scaled else "count")),
         number(percentage, "count.cpu_percentage"),
         _private_subnets(root, environment) if private else 0,
-        _spot(path.parent / PATCHES, f"{Path(manifest_path).parent.as_posix()}/{PATCHES}"),
+        _spot(root, f"{Path(manifest_path).parent.as_posix()}/{PATCHES}"),
     )
 
 
@@ -119,12 +117,12 @@ def _private_subnets(root: Path, environment: str) -> int:
     name = f"copilot/environments/{environment}/manifest.yml"
     if not (root / name).exists():
         return 2
-    subnets = _find(_yaml(root / name, name), ("network", "vpc", "subnets", "private"), None)
+    subnets = _find(read_yaml(root, name), ("network", "vpc", "subnets", "private"), None)
     return len(subnets) if isinstance(subnets, list) else 2
 
 
-def _spot(path: Path, name: str) -> Spot:
-    patches = _yaml(path, name) if path.exists() else []
+def _spot(root: Path, name: str) -> Spot:
+    patches = read_yaml(root, name, tags=True) if (root / name).exists() else []
     for patch in patches if isinstance(patches, list) else ():
         if not isinstance(patch, dict) or patch.get("path") != _STRATEGY:
             continue
@@ -138,22 +136,6 @@ def _spot(path: Path, name: str) -> Spot:
             message = f"{name}: the value of {_STRATEGY} is {patch.get('value')!r}"
             raise PortableError(f"{message}, expected {expected}.") from None
     return NO_SPOT
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads short-form intrinsics (!Ref, !Sub) as the text behind them: none matters here."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, tag, node: str(node.value))
-
-
-def _yaml(path: Path, name: str) -> Any:
-    try:
-        return yaml.load(path.read_text(), _Loader)
-    except OSError as error:
-        raise PortableError(f"cannot read {name}: {error.strerror}.") from None
-    except yaml.YAMLError as error:
-        raise PortableError(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
 
 
 def _find(values: Any, keys: tuple[str, ...], default: Any) -> Any:

@@ -16,12 +16,14 @@ _Tolerant.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def read_yaml(root: Path, path: str, tags: bool = False) -> Any:
-    """Return what `path` below `root` holds; raise `PortableError` where it is not YAML.
+    """Return what `path` below `root` holds; raise `PortableError` where it is no YAML file.
 
     `tags` says whether CloudFormation's are accepted.
     """
     try:
         return yaml.load((root / path).read_text(), _Tolerant if tags else yaml.SafeLoader)
+    except OSError as error:
+        raise PortableError(f"cannot read {path}: {error.strerror}.") from None
     except yaml.YAMLError as error:
         raise PortableError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
 
