@@ -8,10 +8,11 @@ SKIPS ?= allowed
 UV_VERSION := 0.13.9
 FUNCTION_ENV := $(if $(filter test,$(ENV)),default,$(ENV))
 ALB_ENV := $(if $(filter test,$(ENV)),alb,alb-$(ENV))
+ALARMS_ENV := $(if $(filter test,$(ENV)),alarms,alarms-$(ENV))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY ?= 0
 
-.PHONY: help run test lint build invoke deploy weights destroy lock install
+.PHONY: help run test lint bench build invoke deploy weights destroy lock install
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -27,7 +28,10 @@ lint: .venv/installed ## formatting, types, templates
 	ruff format --check .
 	ruff check .
 	mypy
-	cfn-lint template.yaml alb/template.yaml
+	cfn-lint template.yaml alb/template.yaml alb/alarms.yaml
+
+bench: benchmarks/.venv/installed ## what it costs, next to the alternatives (ARGS="--list")
+	@benchmarks/.venv/bin/python -m benchmarks $(ARGS)
 
 build: .venv/installed ## the image, with Docker
 	sam build
@@ -42,6 +46,7 @@ deploy: build ## everything, in this order (ENV=prod)
 	copilot env deploy --name $(ENV)
 	sam deploy --config-env $(FUNCTION_ENV)
 	sam deploy --config-env $(ALB_ENV)
+	sam deploy --config-env $(ALARMS_ENV)
 	copilot svc deploy --name api --env $(ENV)
 
 weights: .venv/installed ## shift traffic to the two weights of samconfig.toml (ENV=prod)
@@ -49,6 +54,7 @@ weights: .venv/installed ## shift traffic to the two weights of samconfig.toml (
 
 destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=prod)
 	copilot svc delete --name api --env $(ENV)
+	sam delete --config-env $(ALARMS_ENV)
 	sam delete --config-env $(ALB_ENV)
 	sam delete --config-env $(FUNCTION_ENV)
 	copilot env delete --name $(ENV)
@@ -66,4 +72,12 @@ install: .venv/installed ## .venv, with what is locked
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.txt
 	@uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+	@touch $@
+
+benchmarks/.venv/installed: .venv/installed requirements.txt benchmarks/requirements.txt
+	@echo "Installing into benchmarks/.venv (once)"
+	@uv venv --quiet --clear --python .venv/bin/python benchmarks/.venv
+	@uv pip sync --quiet --compile-bytecode --python benchmarks/.venv/bin/python --require-hashes benchmarks/requirements.txt
+	@uv venv --quiet --clear --python .venv/bin/python benchmarks/.venv/lambda
+	@uv pip sync --quiet --compile-bytecode --python benchmarks/.venv/lambda/bin/python --require-hashes requirements.txt
 	@touch $@

@@ -202,7 +202,7 @@ def test_table_of_paths_covers_the_top_of_the_repository():
     top = {path.split("/")[0] for row in table("Path") for path in row[0].split(", ")}
     assert top == {
         *("Dockerfile", "requirements.txt", "samconfig.toml", "template.yaml"),
-        *("alb", "copilot", "src", "tests"),
+        *("alb", "benchmarks", "copilot", "src", "tests"),
     }
     modules = {path.name for path in (ROOT / "src").iterdir() if (path / "__init__.py").exists()}
     assert modules == {p.split("/")[1] for p in re.findall(r"src/\w+/", README)}

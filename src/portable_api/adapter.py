@@ -1,6 +1,6 @@
 """Mangum with the life of a server: one event loop, one lifespan, a deadline, nothing left over.
 
-Relies on the cycle classes of Mangum 0.22; tests/portable_api/test_mangum.py fails when they move.
+Relies on the insides of Mangum 0.22; tests/portable_api/test_mangum.py fails when they move.
 """
 
 import asyncio
@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from mangum import Mangum
-from mangum.protocols import HTTPCycle, LifespanCycle
-from mangum.protocols.http import HTTPCycleState
-from mangum.types import LambdaContext, LambdaEvent, Response, Scope
+from mangum.exceptions import UnexpectedMessage
+from mangum.protocols import LifespanCycle
+from mangum.types import LambdaContext, LambdaEvent, Message, Response, Scope
 
 from portable_api.alb import ALBHandler
+from portable_api.deadline import Deadline
 
 logger = logging.getLogger(__name__)
 
@@ -45,20 +46,26 @@ class LambdaApp(Mangum):
         except BaseException:
             self.loop.close()
             raise
+        self.kept = asyncio.all_tasks(self.loop)  # of the lifespan, not of a request
+        self.deadline = Deadline(self.loop)
 
     def __call__(self, event: LambdaEvent, context: LambdaContext) -> Any:
         """Answer one invocation; raise `EventError` for an event that is not for the app."""
         asyncio.set_event_loop(self.loop)
         if not ALBHandler.infer(event, context, self.config):
             if self.on_event is not None:
-                return self.on_event(event, context)
+                try:
+                    return self.on_event(event, context)
+                finally:
+                    self.kept = asyncio.all_tasks(self.loop)
             keys = sorted(event) if isinstance(event, dict) else type(event).__name__
             message = "The event is not a request of a load balancer (no requestContext.elb)"
             raise EventError(f"{message}, and no on_event is registered: {keys}.")
         request = ALBHandler(event, context, self.config)
-        state = self.lifespan_cycle.lifespan_state.copy()
-        cycle = Cycle({**request.scope, "state": state}, request.body)
-        response = self.loop.run_until_complete(cycle.respond(self.app, _time_left(context)))
+        scope = request.scope
+        scope["state"] = self.lifespan_cycle.lifespan_state.copy()
+        cycle = Cycle(self.loop, scope, request.body)
+        response = cycle.respond(self.app, _time_left(context), self.deadline, self.kept)
         if cycle.exit is not None:
             raise cycle.exit
         return request(response)
@@ -74,33 +81,55 @@ class LambdaApp(Mangum):
             self.loop.close()
 
 
-class Cycle(HTTPCycle):
+class Cycle:
     """One request through the app: always a response, in time, and no task left behind."""
 
-    def __init__(self, scope: Scope, body: bytes) -> None:
-        super().__init__(scope, body)
-        self.status = 500
-        self.headers: list[Any] = []
-        self.body = b""
-        self.exit: SystemExit | None = None
+    status = 500
+    headers: Any = ()
+    body = b""
+    started = complete = False  # the response
+    late = False
+    disconnected: asyncio.Event | None = None
+    exit: SystemExit | None = None
+    stop: asyncio.Handle | None = None
 
-    async def respond(self, app: Any, seconds: float | None) -> Response:
-        """Return the app's response; 504 if it takes more than `seconds`."""
-        before = asyncio.all_tasks()
-        task = asyncio.ensure_future(self.run(app))
-        _, late = await asyncio.wait({task}, timeout=seconds)
-        if late:
+    def __init__(self, loop: asyncio.AbstractEventLoop, scope: Scope, body: bytes) -> None:
+        self.loop = loop
+        self.scope = scope
+        self.request: Message | None = {"type": "http.request", "body": body, "more_body": False}
+        self.parts: list[bytes] = []
+
+    def respond(
+        self, app: Any, seconds: float | None, deadline: Deadline, kept: set[asyncio.Task[Any]]
+    ) -> Response:
+        """Return the app's response; 504 if it takes more than `seconds`.
+
+        Tasks that are not `kept` end before that, or are cancelled.
+        """
+        task = self.loop.create_task(self.run(app))
+        if seconds is not None:
+            deadline.set(seconds, self.give_up)
+        while not (task.done() or self.late):
+            self.loop.run_forever()
+        deadline.clear()
+        if self.stop:
+            self.stop.cancel()
+        if not task.done():
             task.cancel()
-            await asyncio.wait({task}, timeout=CANCEL_TIME)
+            self.loop.run_until_complete(asyncio.wait({task}, timeout=CANCEL_TIME))
             request = f"{self.scope['method']} {self.scope['path']}"
             logger.error("%s: given up after %.1f seconds.", request, seconds)
-            if self.state is not HTTPCycleState.COMPLETE:
-                self._answer(504, b"Gateway Timeout")
-        else:
-            if task.cancelled() and self.state is not HTTPCycleState.COMPLETE:
-                logger.error("The app cancelled the request.")
-                self._answer(500, b"Internal Server Error")
-            await _end(asyncio.all_tasks() - before, min(LEFTOVER_TIME, seconds or LEFTOVER_TIME))
+            self._answer(504, b"Gateway Timeout")
+        elif task.cancelled():
+            logger.error("The app cancelled the request.")
+            self._answer(500, b"Internal Server Error")
+        left = asyncio.all_tasks(self.loop) - kept
+        if left:
+            if not self.late:
+                most = min(LEFTOVER_TIME, seconds or LEFTOVER_TIME)
+                self.loop.run_until_complete(_end(left, most))
+            kept.clear()  # the next request does not wait for what does not end
+            kept.update(asyncio.all_tasks(self.loop))
         return {"status": self.status, "headers": self.headers, "body": self.body}
 
     async def run(self, app: Any) -> None:
@@ -112,15 +141,54 @@ class Cycle(HTTPCycle):
         except Exception:
             logger.exception("Exception in ASGI application")
         else:
-            if self.state is not HTTPCycleState.COMPLETE:
+            if not self.complete:
                 logger.error("ASGI callable returned without completing response.")
-        if self.state is not HTTPCycleState.COMPLETE:
+        finally:
+            self.end()
+        if not self.complete:
             self._answer(500, b"Internal Server Error")
 
+    def give_up(self) -> None:
+        """Go on without the app, which has taken too long."""
+        self.late = True
+        self.end()
+
+    def end(self) -> None:
+        """Stop the loop; first what the app has called soon."""
+        self.stop = self.stop or self.loop.call_soon(self.loop.stop)
+
+    async def receive(self) -> Message:
+        """Return the request, and after it that the client is gone, once it has its answer."""
+        if self.request is not None:
+            request, self.request = self.request, None
+            return request
+        if not self.complete:
+            self.disconnected = self.disconnected or asyncio.Event()
+            await self.disconnected.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the response; raise `UnexpectedMessage` for one that is out of order."""
+        if message["type"] == "http.response.start" and not self.started:
+            self.started = True
+            self.status = message["status"]
+            self.headers = message.get("headers", [])
+        elif message["type"] == "http.response.body" and self.started and not self.complete:
+            self.parts.append(bytes(message.get("body", b"")))
+            if not message.get("more_body", False):
+                self.complete = True
+                self.body = b"".join(self.parts)
+                if self.disconnected:
+                    self.disconnected.set()
+        else:
+            raise UnexpectedMessage(f"Unexpected {message['type']}")
+
     def _answer(self, status: int, text: bytes) -> None:
-        self.status = status
-        self.headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        self.body = text
+        """Answer for the app, unless it has."""
+        if not self.complete:
+            self.status = status
+            self.headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            self.body = text
 
 
 async def _end(tasks: set[asyncio.Task[Any]], seconds: float) -> None:

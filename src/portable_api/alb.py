@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 # "1 MB" in the documentation; the JSON counts, so base64 and escapes do too.
 MAX_RESPONSE = 1024 * 1024  # bytes
 LARGEST_ESCAPE = 6  # bytes of JSON for one byte of a body, as in \u0000
+SHORT_ESCAPES = b'"\\\b\f\n\r\t'
+PLAIN = bytes(set(range(0x20, 0x100)) - set(SHORT_ESCAPES))  # not escaped
 TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
 # They speak of one connection, which is the load balancer's business (RFC 9110, 7.6.1).
 CONNECTION_HEADERS = frozenset(
@@ -48,9 +50,9 @@ class ALBHandler(ALB):
     def scope(self) -> Scope:
         """The ASGI scope of the request."""
         headers = _request_headers(self.event)
-        values = {name: value.decode("latin-1") for name, value in headers}  # the last one wins
+        values = dict(headers)  # the last one wins
         path = self.event.get("path") or "/"
-        scheme = values.get(b"x-forwarded-proto", "")
+        scheme = _value(values, b"x-forwarded-proto")
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -62,8 +64,8 @@ class ALBHandler(ALB):
             "query_string": _query_string(self.event),
             "root_path": "",
             "headers": headers,
-            "client": _client(values.get(b"x-forwarded-for")),
-            "server": _server(values.get(b"host"), values.get(b"x-forwarded-port")),
+            "client": _client(_value(values, b"x-forwarded-for")),
+            "server": _server(_value(values, b"host"), _value(values, b"x-forwarded-port")),
             "aws.event": self.event,
             "aws.context": self.context,
         }
@@ -88,7 +90,9 @@ class ALBHandler(ALB):
         else:
             result["headers"] = _single_values(headers)
         if len(body) * LARGEST_ESCAPE > MAX_RESPONSE:
-            size = len(json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+            rest = json.dumps(result | {"body": ""}, ensure_ascii=False)
+            size = len(rest.encode("utf-8", "surrogatepass"))
+            size += len(result["body"]) if text is None else len(body) + _escapes(body)
             if size > MAX_RESPONSE:
                 return self._too_large(size)
         return result
@@ -107,14 +111,20 @@ class ALBHandler(ALB):
 def _request_headers(event: LambdaEvent) -> list[tuple[bytes, bytes]]:
     if "multiValueHeaders" in event:
         given = event["multiValueHeaders"] or {}
-        pairs = [(name, value) for name, values in given.items() for value in values or ()]
     else:
-        pairs = list((event.get("headers") or {}).items())
-    return [
-        (name.lower().encode(), value.encode("utf-8", "surrogatepass"))
-        for name, value in pairs
-        if name.lower() not in CONNECTION_HEADERS
-    ]
+        given = {name: (value,) for name, value in (event.get("headers") or {}).items()}
+    headers = []
+    for name, values in given.items():
+        key = name.lower()
+        if key not in CONNECTION_HEADERS:
+            raw = key.encode()
+            for value in values or ():
+                headers.append((raw, value.encode("utf-8", "surrogatepass")))
+    return headers
+
+
+def _value(values: dict[bytes, bytes], name: bytes) -> str:
+    return values.get(name, b"").decode("latin-1")
 
 
 def _query_string(event: LambdaEvent) -> bytes:
@@ -138,7 +148,7 @@ def _header_text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def _client(forwarded_for: str | None) -> tuple[str, int] | None:
+def _client(forwarded_for: str) -> tuple[str, int] | None:
     """Return the address that the load balancer itself appended, which no client can forge.
 
     With the attribute `routing.http.xff_client_port.enabled` it has a port.
@@ -155,12 +165,12 @@ def _client(forwarded_for: str | None) -> tuple[str, int] | None:
     return host, int(port) if port.isdecimal() else 0
 
 
-def _server(host: str | None, port: str | None) -> tuple[str, int | None] | None:
+def _server(host: str, port: str) -> tuple[str, int | None] | None:
     if not host:
         return None
     name, colon, number = host.rpartition(":")
     if not colon or not number.isdecimal():
-        name, number = host, port or ""
+        name, number = host, port
     return name.removesuffix(":"), int(number) if number.isdecimal() else None
 
 
@@ -180,6 +190,12 @@ def _text(body: bytes, headers: dict[str, list[str]]) -> str | None:
         return body.decode()
     except UnicodeDecodeError:
         return None
+
+
+def _escapes(text: bytes) -> int:
+    """Return how many bytes longer a text is in JSON: one for `\\n`, five for `\\u0000`."""
+    special = text.translate(None, PLAIN)
+    return len(special) + 4 * len(special.translate(None, SHORT_ESCAPES))
 
 
 def _single_values(headers: dict[str, list[str]]) -> dict[str, str]:

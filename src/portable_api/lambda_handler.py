@@ -2,17 +2,14 @@
 
 import logging
 import os
-import signal
 import sys
 import threading
 from typing import Any
 
 from portable_api.adapter import LambdaApp
-from portable_api.idle import waiting
+from portable_api.idle import on_sigterm
 from portable_api.logs import configure_logging
 from portable_api.settings import Settings, load_app
-
-RETRY = 0.02  # seconds
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -23,17 +20,12 @@ def handler(event: Any, context: Any) -> Any:
         leave(error.code if isinstance(error.code, int) else 1)
 
 
-def stop(*_: object) -> None:
-    """Shut the app down and end the sandbox, once no answer is on its way.
+def stop() -> None:
+    """Shut the app down and end the sandbox.
 
     Lambda sends SIGTERM only where an extension is registered:
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
-    if not waiting.is_set():
-        again = threading.Timer(RETRY, os.kill, (os.getpid(), signal.SIGTERM))
-        again.daemon = True
-        again.start()
-        return
     try:
         lambda_app.stop()
     except Exception:
@@ -52,4 +44,4 @@ settings = Settings.from_environment(os.environ)
 configure_logging(settings.log_level, settings.execution_environment)
 lambda_app = LambdaApp(load_app(settings.asgi_app))
 if threading.current_thread() is threading.main_thread():
-    signal.signal(signal.SIGTERM, stop)
+    on_sigterm(stop)

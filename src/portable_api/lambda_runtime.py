@@ -1,15 +1,19 @@
 """Starts the Lambda runtime client: `python -m portable_api.lambda_runtime MODULE.HANDLER`."""
 
-import os
-import sys
-from typing import Any
+import gc
 
-from portable_api.idle import waiting
+gc.disable()  # until all is imported: that is kept, and to look for garbage in it takes time
+
+import os  # noqa: E402
+import sys  # noqa: E402
+from typing import Any  # noqa: E402
+
+from portable_api.idle import busy  # noqa: E402
 
 # On an image that is not an AWS base image the client needs to be told that it may answer in
-# UTF-8 and leave its main thread free for SIGTERM; it knows those by this name, from 3.12 on.
-# The variable is reserved in a function's configuration, and on Fargate it has another value,
-# so neither the template nor the image can set it.
+# UTF-8; it knows those by this name, from 3.12 on. The variable is reserved in a function's
+# configuration, and on Fargate it has another value, so neither the template nor the image can
+# set it.
 minor = max(sys.version_info.minor, 12)
 os.environ["AWS_EXECUTION_ENV"] = f"AWS_Lambda_python3.{minor}"
 
@@ -18,15 +22,24 @@ from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: E402
 
 
 class RuntimeClient(LambdaRuntimeClient):  # type: ignore[misc]
-    """The client, which says when it waits: then the latest result has been posted."""
+    """The client, without the thread that it starts for each invocation, and with `busy`."""
+
+    starting = True
+
+    def __init__(self, address: str, use_thread: bool) -> None:
+        super().__init__(address, use_thread_for_polling_next=False)  # see idle.on_sigterm
 
     def wait_next_invocation(self) -> Any:
         """Return the next invocation."""
-        waiting.set()
+        if self.starting:
+            self.starting = False
+            gc.freeze()  # what has been imported is not looked through again
+            gc.enable()
+        busy.release()
         try:
             return super().wait_next_invocation()
         finally:
-            waiting.clear()
+            busy.acquire()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The Fargate side: `python -m portable_api.server` serves the app with uvicorn."""
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,9 @@ def main() -> None:
         app = load_app(settings.asgi_app)
     except SettingsError as error:
         sys.exit(str(error))
+    # What is loaded stays: the collector need not look at it again in the middle of a request.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
         app,
         host=settings.host,

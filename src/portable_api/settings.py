@@ -15,7 +15,9 @@ class SettingsError(Exception):
 class Settings(BaseModel):
     """What both targets read: upper-case environment variables of the same names."""
 
-    model_config = ConfigDict(frozen=True)
+    # A sandbox never builds the validator of `ServerSettings`.
+    # The other engine, in Rust, takes more than all the rest of the validation.
+    model_config = ConfigDict(frozen=True, defer_build=True, regex_engine="python-re")
 
     execution_environment: Literal["lambda", "ecs"]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
@@ -62,8 +64,21 @@ class ServerSettings(Settings):
         return value
 
 
+def import_fastapi() -> None:
+    """Import FastAPI, and let its models of the OpenAPI document wait until that is asked for.
+
+    To build them takes a fifth of a cold start. The models of an app are built as always.
+    """
+    BaseModel.model_config["defer_build"] = True
+    try:
+        importlib.import_module("fastapi")
+    finally:
+        del BaseModel.model_config["defer_build"]
+
+
 def load_app(path: str) -> Any:
     """Return the ASGI app at `path`, written `module:attribute`; raise `SettingsError`."""
+    import_fastapi()
     module_name, _, attributes = path.partition(":")
     try:
         found: Any = importlib.import_module(module_name)

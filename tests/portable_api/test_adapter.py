@@ -151,6 +151,23 @@ def test_a_request_that_takes_too_long_is_a_504(make, caplog):
     assert app(EVENT, context())["body"] == "ok"
 
 
+def test_each_request_has_a_deadline_of_its_own(make):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(float(scope["query_string"].removeprefix(b"t=")))
+        await answer(send)
+
+    def status(sleep: str, seconds: float) -> int:
+        event = EVENT | {"multiValueQueryStringParameters": {"t": [sleep]}}
+        result: int = app(event, context(adapter.MARGIN + seconds))["statusCode"]
+        return result
+
+    app = make(respond)
+    assert status("0", 0.1) == 200
+    assert status("0.3", 10) == 200, "it is not given up at the time of the one before"
+    assert status("60", 0.2) == 504, "nor later than at its own"
+    assert status("0", 10) == 200
+
+
 def test_an_answer_that_is_complete_at_the_deadline_is_kept(make):
     async def respond(scope: Any, receive: Any, send: Any) -> None:
         await answer(send)

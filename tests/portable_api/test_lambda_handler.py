@@ -37,6 +37,7 @@ def lambda_handler(monkeypatch):
     yield module
     module.lambda_app.stop()
     signal.signal(signal.SIGTERM, before[3])
+    signal.set_wakeup_fd(-1)
     root.setLevel(before[0])
     root.handlers[:] = before[1]
     mangum.setLevel(before[2])
