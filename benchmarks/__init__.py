@@ -1,0 +1,1 @@
+"""What the project costs, next to what one would pick instead and to the floor below both."""

@@ -1,0 +1,7 @@
+"""The tutorial's app with what the project's app has around its routes: the request log."""
+
+from main import app
+
+from portable_api.logs import RequestLog
+
+app.add_middleware(RequestLog, target="ecs")
