@@ -62,6 +62,7 @@ destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=pro
 lock: .venv/installed ## the lock files, from pyproject.toml
 	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.txt
 	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 -c requirements-dev.txt pyproject.toml -o requirements.txt
+	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 -c requirements-dev.txt benchmarks/requirements.in -o benchmarks/requirements.txt
 
 install: .venv/installed ## .venv, with what is locked
 

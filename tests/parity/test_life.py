@@ -151,9 +151,9 @@ def test_a_stream_arrives_as_it_is_sent_on_fargate_only(both: Targets) -> None:
 
 def test_the_deadline_is_lambda_s_alone(notes: Path, tmp_path: Path) -> None:
     """A little before the function's timeout its request is given up; Fargate has none."""
-    with targets(notes, project_with_timeout(tmp_path, 3)) as both:
+    with targets(notes, project_with_timeout(tmp_path, 5)) as both:
         pid = process(both, "lambda")["pid"]
-        fargate, function = both.ask(order([PLAIN], b"done", sleep=4, note="late"))
+        fargate, function = both.ask(order([PLAIN], b"done", sleep=6, note="late"))
         assert (fargate.status, fargate.body) == (200, b"done")
         assert (function.status, function.body) == (504, b"Gateway Timeout")
         assert process(both, "lambda")["pid"] == pid  # the sandbox lives on
