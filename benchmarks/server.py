@@ -16,10 +16,11 @@ TUTORIAL = tutorial("main.py")
 SERVERS = (BARE, WITHOUT, TUTORIAL, OURS)
 
 HOW = """\
-wrk keeps {} busy for two seconds a sample, on the same machine. Every candidate is one process of
-uvicorn with uvloop and httptools, and writes to a file. The floor is an ASGI app that sends bytes
-made beforehand, under the project's settings; the others serve the tutorial's app: without a log,
-with uvicorn's access log as `fastapi run` has it, with the project's JSON line per request. """
+wrk keeps the connections busy for two seconds a sample, on the same machine. Every candidate is one
+process of uvicorn with uvloop and httptools, and writes to a file. The floor is an ASGI app that
+sends bytes made beforehand, under the project's settings; the others serve the tutorial's app:
+without a log, with uvicorn's access log as `fastapi run` has it, with the project's JSON line per
+request. """
 EACH = "The figure is the time from one answer to the next: 100 µs are 10,000 requests per second."
 LATENCY = "The figure is the latency that 99 of 100 requests stay below."
 
@@ -55,7 +56,7 @@ MEASURES = [
         title=f"Server, {connections(number)}: one request",
         unit="µs",
         floor=BARE.name,
-        how=HOW.format(connections(number)) + EACH,
+        how=HOW + EACH,
         start=under_load("each", SERVERS, "/", number),
         # At least 0.9 and 1.2 times the requests per second.
         goals=(Goal(OURS.name, WITHOUT.name, 1 / 0.9), Goal(OURS.name, TUTORIAL.name, 1 / 1.2)),
@@ -69,7 +70,7 @@ MEASURES = [
         title=f"Server, {connections(number)}: 99th percentile of the latency",
         unit="µs",
         floor=BARE.name,
-        how=HOW.format(connections(number)) + LATENCY,
+        how=HOW + LATENCY,
         start=under_load("p99", SERVERS, "/", number),
         rounds=9,
         missing=missing,

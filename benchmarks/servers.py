@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from benchmarks.lambda_forms import FOLDERS, ROOT
+from benchmarks.lambda_forms import FOLDERS, PYTHON, ROOT
 from benchmarks.processes import end_session, free_port, wait_for
 
 STOP_TIMEOUT = 40.0  # seconds from SIGTERM to SIGKILL
@@ -46,7 +46,7 @@ def ours(name: str, app: str, **variables: str) -> Server:
     own = {"EXECUTION_ENVIRONMENT": "ecs", "ASGI_APP": app, "HOST": "127.0.0.1", **variables}
     return Server(
         name,
-        lambda port: [sys.executable, "-m", "portable_api.server"],
+        lambda port: [PYTHON, "-m", "portable_api.server"],
         lambda port: own | {"PORT": str(port)},
     )
 

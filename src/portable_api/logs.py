@@ -1,14 +1,15 @@
 """One JSON object per line on standard output, with the same fields on both targets."""
 
+import io
 import json
 import logging
-import os
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
+from itertools import count
 from json.encoder import encode_basestring_ascii as quote
-from random import Random
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -24,25 +25,13 @@ def timestamp(seconds: float) -> str:
     Lambda filters JSON log lines by `timestamp` and `level`:
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
     """
-    whole = int(seconds)
-    return f"{_date_and_time(whole)}.{int(seconds * 1000) % 1000:03d}Z"
+    return _timestamp(int(seconds * 1000))
 
 
-@lru_cache(maxsize=1)
-def _date_and_time(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-
-
-# One of its own: an app that seeds the module's must not repeat ids, nor must a forked process.
-_random = Random()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
-
-
-def new_id() -> str:
-    """Return a random UUID of version 4, in a third of the time of `uuid.uuid4()`."""
-    digits = f"{_random.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+@lru_cache(maxsize=1)  # under load many requests end in the same millisecond
+def _timestamp(milliseconds: int) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
+    return f"{whole}.{milliseconds % 1000:03d}Z"
 
 
 class JSONFormatter(logging.Formatter):
@@ -88,6 +77,11 @@ class RequestLog:
         self.app = app
         self.target = quote(target)
         self.level = logging.getLogger().level
+        # New ids are UUIDs: random but for the last group, in which this process counts.
+        self.process = str(uuid.uuid4())[:-12]
+        self.numbers = count(1)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # else it is the runtime client's: it flushes
+            sys.stdout.reconfigure(line_buffering=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -112,18 +106,20 @@ class RequestLog:
         if level < self.level:
             return
         context = scope.get("aws.context")
-        request_id = quote(context.aws_request_id if context else new_id())
+        if context:
+            request_id = quote(context.aws_request_id)
+        else:
+            request_id = f'"{self.process}{next(self.numbers):012x}"'
         trace_id = '""'
         for key, value in scope["headers"]:
             if key == b"x-amzn-trace-id":
                 trace_id = quote(value.decode("latin-1"))
                 break
-        method, path = quote(scope["method"]), quote(scope["path"])
+        method, path, code = quote(scope["method"]), quote(scope["path"]), f"{status:d}"
         # The JSON is written out: to build a dict for json.dumps() takes as long as all the rest.
         sys.stdout.write(
             f'{{"timestamp": "{timestamp(time.time())}", "level": "{name}", '
-            f'"message": "{method[1:-1]} {path[1:-1]} {status:d}", "target": {self.target}, '
+            f'"message": "{method[1:-1]} {path[1:-1]} {code}", "target": {self.target}, '
             f'"request_id": {request_id}, "trace_id": {trace_id}, "method": {method}, '
-            f'"path": {path}, "status": {status:d}, "duration_ms": {seconds * 1000:.3f}}}\n'
+            f'"path": {path}, "status": {code}, "duration_ms": {seconds * 1000:.3f}}}\n'
         )
-        sys.stdout.flush()

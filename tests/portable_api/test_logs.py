@@ -1,9 +1,12 @@
 """One JSON line per record and per request."""
 
 import asyncio
+import io
 import json
 import logging
 import re
+import sys
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +82,26 @@ def test_the_request_id_is_the_invocations_on_lambda(capsys):
     call(say_ok, **{"aws.context": SimpleNamespace(aws_request_id="invocation-1")})
     line = json.loads(capsys.readouterr().out)
     assert (line["request_id"], line["trace_id"]) == ("invocation-1", "")
+
+
+def test_each_request_has_an_id_of_its_own_elsewhere(capsys):
+    log = RequestLog(say_ok, "ecs")
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    for each in (log, log, RequestLog(say_ok, "ecs")):
+        asyncio.run(each(scope, None, send))
+    lines = capsys.readouterr().out.splitlines()
+    ids = {uuid.UUID(json.loads(line)["request_id"]) for line in lines}
+    assert (len(ids), {each.version for each in ids}) == (3, {4})
+
+
+def test_a_line_is_out_at_once_where_output_is_buffered(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
+    call(say_ok)
+    assert json.loads(sys.stdout.buffer.getvalue())["status"] == 201
 
 
 @pytest.mark.parametrize(

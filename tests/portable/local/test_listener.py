@@ -428,6 +428,26 @@ def test_a_client_that_leaves_in_the_middle_of_a_download_ends_it():
     run(use, Group(answer))
 
 
+def test_a_head_does_not_wait_for_the_body():
+    seen = asyncio.Event()
+
+    async def late() -> AsyncIterator[bytes]:
+        await seen.wait()
+        yield b"late"
+
+    async def answer(request: Request) -> Response:
+        return Response(200, [(b"Content-Length", b"4")], late(), "target-1")
+
+    async def use(lab: Lab) -> None:
+        client = await lab.client()
+        client.writer.write(LAST)
+        await client.reader.readuntil(b"\r\n\r\n")
+        seen.set()
+        assert await client.reader.read() == b"late"
+
+    run(use, Group(answer))
+
+
 def test_connections_without_a_request_are_not_logged():
     async def use(lab: Lab) -> None:
         (await lab.client()).writer.close()
