@@ -1,5 +1,6 @@
 """Images that are built of the project and of the tutorial form, on one base."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -34,7 +35,8 @@ class Image:
         before = docker("images", "--quiet", self.tag).strip()
         docker("build", "--quiet", "--tag", self.tag, str(self.folder))
         if before and before != docker("images", "--quiet", self.tag).strip():
-            docker("rmi", "--no-prune", before)
+            with contextlib.suppress(BuildFailed):  # something else is built on it: it stays
+                docker("rmi", "--no-prune", before)
 
     def change_code(self) -> None:
         """Add a line to the app."""

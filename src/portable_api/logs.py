@@ -80,7 +80,9 @@ class RequestLog:
         # New ids are UUIDs: random but for the last group, in which this process counts.
         self.process = str(uuid.uuid4())[:-12]
         self.numbers = count(1)
-        if isinstance(sys.stdout, io.TextIOWrapper):  # else it is the runtime client's: it flushes
+        # A line leaves before its response. With PYTHONUNBUFFERED, as in the image, every write
+        # does so by itself; what is no such file is the runtime client's, which flushes.
+        if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.write_through:
             sys.stdout.reconfigure(line_buffering=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
