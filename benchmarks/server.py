@@ -21,7 +21,11 @@ process of uvicorn with uvloop and httptools, and writes to a file. The floor is
 sends bytes made beforehand, under the project's settings; the others serve the tutorial's app:
 without a log, with uvicorn's access log as `fastapi run` has it, with the project's JSON line per
 request. """
-EACH = "The figure is the time from one answer to the next: 100 µs are 10,000 requests per second."
+EACH = """\
+The figure is the time from one answer to the next: 100 µs are 10,000 requests per second. What
+the project adds is the line per request. Of the 8 to 12 µs of it, timed inside the server under 256
+connections, 2.5 are the write to the file, 1.6 the time stamp, 1.3 the id, 1.3 quoting method, path
+and trace id, 0.7 the duration, 0.9 the line itself, and 3 the middleware around the app."""
 LATENCY = "The figure is the latency that 99 of 100 requests stay below."
 
 
