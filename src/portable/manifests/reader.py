@@ -1,18 +1,23 @@
 """Reads YAML whose faults are the user's: each is one sentence that names file and key."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from portable.errors import PortableError
 
 
-class _Tolerant(yaml.SafeLoader):
+class _Strict(yaml.SafeLoader):
+    """Refuses tags, also those that another library has taught SafeLoader, as SAM's does."""
+
+    yaml_multi_constructors: ClassVar[dict[str, Any]] = {}
+
+
+class _Tolerant(_Strict):
     """Reads CloudFormation's tags, such as !Ref, as nothing: what they say is not needed."""
 
-
-_Tolerant.add_multi_constructor("!", lambda loader, suffix, node: None)
+    yaml_multi_constructors: ClassVar[dict[str, Any]] = {"!": lambda loader, suffix, node: None}
 
 
 def read_yaml(root: Path, path: str, tags: bool = False) -> Any:
@@ -21,7 +26,7 @@ def read_yaml(root: Path, path: str, tags: bool = False) -> Any:
     `tags` says whether CloudFormation's are accepted.
     """
     try:
-        return yaml.load((root / path).read_text(), _Tolerant if tags else yaml.SafeLoader)
+        return yaml.load((root / path).read_text(), _Tolerant if tags else _Strict)
     except OSError as error:
         raise PortableError(f"cannot read {path}: {error.strerror}.") from None
     except yaml.YAMLError as error:
