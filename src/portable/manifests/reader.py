@@ -11,13 +11,15 @@ from portable.errors import PortableError
 class _Strict(yaml.SafeLoader):
     """Refuses tags, also those that another library has taught SafeLoader, as SAM's does."""
 
-    yaml_multi_constructors: ClassVar[dict[str, Any]] = {}
+    yaml_multi_constructors: ClassVar[dict[str | None, Any]] = {}
 
 
 class _Tolerant(_Strict):
     """Reads CloudFormation's tags, such as !Ref, as nothing: what they say is not needed."""
 
-    yaml_multi_constructors: ClassVar[dict[str, Any]] = {"!": lambda loader, suffix, node: None}
+    yaml_multi_constructors: ClassVar[dict[str | None, Any]] = {
+        "!": lambda loader, suffix, node: None
+    }
 
 
 def read_yaml(root: Path, path: str, tags: bool = False) -> Any:
