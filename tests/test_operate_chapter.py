@@ -95,8 +95,9 @@ def test_the_chapter_is_what_happens() -> None:
         if "Failover" in block
     ]
     told = words("\n".join(run.err))
-    important = [line for line in words(failover) if "errors is" not in line]
-    assert important and [line for line in important if line not in told] == []
+    # Which of the other alarms go off or are over meanwhile depends on the moment.
+    important = [line for line in words(failover) if re.search("down|killed|Fail|weights", line)]
+    assert len(important) >= 4 and [line for line in important if line not in told] == []
 
 
 @pytest.mark.parametrize("word", ["split", "shift", "fault", "restart"])
