@@ -64,8 +64,13 @@ class FakeAws:
     """
 
     def __init__(
-        self, lambda_: int = 100, fargate: int = 0, clock: Callable[[], float] | None = None
+        self,
+        lambda_: int = 100,
+        fargate: int = 0,
+        clock: Callable[[], float] | None = None,
+        start: datetime = START,
     ) -> None:
+        self.start = start
         self.lock = threading.RLock()
         self.elapsed = 0.0
         self.clock = clock or (lambda: self.elapsed)
@@ -110,7 +115,7 @@ class FakeAws:
 
     def now(self) -> datetime:
         """Return the time of day."""
-        return START + timedelta(seconds=self.clock())
+        return self.start + timedelta(seconds=self.clock())
 
     def wait(self, seconds: float) -> bool:
         """Let `seconds` pass, unless one of `interrupts` says that a signal arrives now."""
@@ -206,7 +211,7 @@ class FakeAws:
         stack = {
             "StackId": STACK_ID,
             "StackName": NAME,
-            "CreationTime": START,
+            "CreationTime": self.start,
             "StackStatus": self.status,
             "Parameters": _pairs("Parameter", self.parameters),
             "Outputs": _pairs("Output", outputs),
@@ -221,7 +226,7 @@ class FakeAws:
                 "LogicalResourceId": name,
                 "PhysicalResourceId": f"arn:{name}",
                 "ResourceType": "AWS::ElasticLoadBalancingV2::Listener",
-                "Timestamp": START,
+                "Timestamp": self.start,
                 "ResourceStatus": "CREATE_COMPLETE",
             }
             for name in names
@@ -408,7 +413,7 @@ class FakeAws:
             "rule": rule,
             "parts": re.findall(r'"([^"]+)"', rule or ""),
             "state": "OK",
-            "since": START,
+            "since": self.start,
             "reason": "",
         }
 

@@ -248,8 +248,14 @@ def read_until(started: subprocess.Popen[str], lines: list[str], text: str) -> N
 
 
 def real_time(lambda_: int = 100, fargate: int = 0) -> FakeAws:
+    """An account for a process of its own, which has the time of day from this machine."""
     start = time.monotonic()
-    return FakeAws(lambda_, fargate, clock=lambda: (time.monotonic() - start) * SPEED)
+    return FakeAws(
+        lambda_,
+        fargate,
+        clock=lambda: (time.monotonic() - start) * SPEED,
+        start=datetime.now(UTC),
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
