@@ -100,6 +100,13 @@ class Alarms:
         self.states = {leaf.state.name: leaf.state for leaf in self.leaves}
         self.states |= {state.name: state for state, _ in self.composites}
 
+    def check(self) -> None:
+        """Raise `PortableError` for an alarm that cannot be evaluated here."""
+        for leaf in self.leaves:
+            self._value(leaf.properties)
+        for _, rule in self.composites:
+            _holds(rule, {name: alarm.state for name, alarm in self.states.items()})
+
     def tick(self) -> None:
         """Evaluate every alarm for the minute that ends now."""
         for leaf in self.leaves:

@@ -1,7 +1,6 @@
 """What watches a local run and changes it while it runs: alarms, weights, faults, restarts."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -76,6 +75,7 @@ class Operations:
     async def start(self, port: int) -> None:
         """Watch, and take commands for the listener on `port`; raise `PortableError`."""
         self.url = f"http://127.0.0.1:{port}"
+        self.alarms.check()
         await self.control.start(port)
         self.ticking = asyncio.create_task(self._tick())
 
@@ -85,8 +85,7 @@ class Operations:
         await self.update.aclose()
         if self.ticking is not None:
             self.ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.ticking
+            await asyncio.gather(self.ticking, return_exceptions=True)
 
     async def _tick(self) -> None:
         due = self.metrics.clock() + self.minute

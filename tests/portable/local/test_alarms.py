@@ -181,3 +181,18 @@ def test_an_alarm_that_watches_both_sides_is_refused():
     ]
     with pytest.raises(PortableError, match="'errors' watches 2 target groups"):
         Watched(alarm("errors", Dimensions=dimensions))
+
+
+def test_an_alarm_that_cannot_be_evaluated_is_named_before_it_counts():
+    definition = alarm("errors")
+    for name in ("MetricName", "Dimensions", "Statistic", "Period"):
+        del definition["Properties"][name]
+    dimensions = [{"Name": "TargetGroup", "Value": "x-FargateTargetGroupFullName"}]
+    metric = {"MetricName": "RequestCount", "Dimensions": dimensions}
+    definition["Properties"]["Metrics"] = [
+        {"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}},
+        {"Id": "e", "Expression": "RATE(m)"},
+    ]
+    watched = Watched(definition)
+    with pytest.raises(PortableError, match=r"'RATE\(m\)' of an alarm cannot be evaluated here"):
+        watched.alarms.check()
