@@ -11,6 +11,7 @@ from portable.local.http1 import Channel, Pool, without_connection_headers
 from portable.local.messages import Headers, LoadBalancerError, Request, Response, header_values
 
 MAX_RESPONSE_HEADERS = 32 * 1024  # bytes
+REFUSED = "the target refused the connection"
 
 
 class IPTarget:
@@ -43,7 +44,7 @@ class IPTarget:
         except TimeoutError:
             raise self._error(504, "no connection to the target within 10 s") from None
         except OSError:
-            raise self._error(502, "the target refused the connection") from None
+            raise self._error(502, REFUSED) from None
         finally:
             self.connecting -= 1
         upload = None

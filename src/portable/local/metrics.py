@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from portable.local.ip_targets import REFUSED
 from portable.local.listener import Access
 
 Key = tuple[str, str]  # side and metric
 THROTTLED = "LambdaThrottling"
-REFUSED = "the target refused the connection"
 
 
 class Hosts(Protocol):
@@ -113,7 +113,7 @@ class _Values:
 def _measured(access: Access) -> list[tuple[str, float]]:
     if access.target == "-" and access.group == "-":
         return []  # the listener refused it: no target group has to do with it
-    if access.reason == "the target group has no registered targets":
+    if access.group == "fargate" and access.target == "-":
         return []  # no target could be chosen: only the load balancer's own metrics show these
     values: list[tuple[str, float]] = [("RequestCount", 1)]
     if not access.reason:

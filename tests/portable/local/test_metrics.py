@@ -57,7 +57,7 @@ def counted(item: Access) -> dict[str, float]:
             {"RequestCount": 1, "TargetConnectionErrorCount": 1},
         ),
         (access(status=502, reason="the target closed the connection"), {"RequestCount": 1}),
-        (access(status=503, reason="the target group has no registered targets"), {}),
+        (access(status=503, reason="it has no registered targets", target="-"), {}),
         (
             access("lambda", 502, "LambdaUnhandled: it died"),
             {"RequestCount": 1, "LambdaUserError": 1},

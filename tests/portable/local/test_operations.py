@@ -1,14 +1,21 @@
 """A local run under load while its weights move, its targets die and its tasks are replaced."""
 
+import asyncio
 import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from portable.errors import PortableError
 from portable.local.control import ask
+from portable.local.health import HealthCheck
+from portable.local.ip_target_group import IPTargetGroup
+from portable.local.listener import Access, Listener
+from portable.local.metrics import Metrics
+from portable.local.tasks import Task
 from tests.portable.load import load, wait_until
 from tests.portable.local_run import PORTABLE, LocalRun, local_run
 
@@ -173,3 +180,28 @@ def test_a_mistake_is_one_sentence(arguments: tuple[str, ...], message: str):
     done = subprocess.run([PORTABLE, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_request_that_no_task_could_take_is_in_no_metric_of_its_side():
+    async def main() -> None:
+        recorded: list[Access] = []
+
+        async def never(number: int) -> Task:
+            raise AssertionError("it is not started")
+
+        check = HealthCheck(True, "/healthz", 30, 5, 5, 2, "200")
+        group = IPTargetGroup("fargate", 1, check, 2, 30, 60, never, lambda text: None)
+        listener = Listener([group], 60, False, recorded.append)
+        await listener.bind(0)
+        await listener.start()
+        try:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                response = await client.get(f"http://127.0.0.1:{listener.port}/")
+        finally:
+            await listener.aclose(5)
+        assert response.status_code == 503
+        metrics = Metrics({}, lambda: 0.0)
+        metrics.record(recorded[0])
+        assert metrics.statistic("fargate", "RequestCount", "Sum", 0, 1) is None
+
+    asyncio.run(main())
