@@ -11,6 +11,7 @@ from typing import Protocol
 
 from portable.local.ip_targets import REFUSED
 from portable.local.listener import Access
+from portable.quantile import quantiles
 
 Key = tuple[str, str]  # side and metric
 THROTTLED = "LambdaThrottling"
@@ -99,8 +100,7 @@ class _Values:
         if not self.count:
             return None
         if name.startswith("p"):
-            ordered = sorted(self.samples)
-            return ordered[min(int(float(name[1:]) / 100 * len(ordered)), len(ordered) - 1)]
+            return next(quantiles(self.samples, float(name[1:]) / 100))
         return {
             "Sum": self.sum,
             "Average": self.sum / self.count,

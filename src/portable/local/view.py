@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from portable.local.listener import Access
+from portable.quantile import quantiles
 
 
 class Row(Protocol):
@@ -43,10 +44,10 @@ class Counters:
 
     def quantile(self, share: float) -> str:
         """Return this quantile of the latest 1,000 latencies in milliseconds."""
-        if not self.seconds:
+        found = next(quantiles(self.seconds, share))
+        if found is None:
             return "-"
-        ordered = sorted(self.seconds)
-        milliseconds = ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000
+        milliseconds = found * 1000
         return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.1f} ms"
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
+from portable.quantile import quantiles
 from portable.weights import SIDES, Weights
 
 # Whole words, as letters go: neither "specs" nor "lambdas" names a side, "AWS_Lambda_1" does.
@@ -49,11 +50,7 @@ class SideTally:
 
     def quantiles(self, *shares: float) -> list[float | None]:
         """Return these quantiles of the latencies in seconds; None where there is no answer."""
-        ordered = sorted(self.seconds)
-        last = len(ordered) - 1
-        return [
-            ordered[min(int(share * (last + 1)), last)] if ordered else None for share in shares
-        ]
+        return list(quantiles(self.seconds, *shares))
 
 
 class Tally:
