@@ -9,11 +9,9 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from portable.errors import PortableError
+from portable.manifests.alarms import ALARMS
+from portable.manifests.system import ALB, SAMCONFIG
 from portable.weights import Weights
-
-NAME = "samconfig.toml"
-TEMPLATE = "alb/template.yaml"
-ALARMS = "alb/alarms.yaml"
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Deployment:
     alarms: str  # the section of the alarms' stack
     region: str | None = None
     profile: str | None = None
-    template: str = TEMPLATE
+    template: str = ALB
 
 
 def deployment(root: Path, environment: str) -> Deployment:
@@ -33,16 +31,16 @@ def deployment(root: Path, environment: str) -> Deployment:
 
     Raises `PortableError` for a file that cannot be read or has no such deployment.
     """
-    path = root / NAME
+    path = root / SAMCONFIG
     config = _read(path)
-    section = _section(config, TEMPLATE, environment)
+    section = _section(config, ALB, environment)
     if section is None:
         known = sorted(
             str(_overrides(settings).get("EnvName"))
             for _, settings in _deployments(config)
-            if settings.get("template_file") == TEMPLATE
+            if settings.get("template_file") == ALB
         )
-        text = f"{os.path.relpath(path)} deploys {TEMPLATE} to {', '.join(known) or 'nowhere'}"
+        text = f"{os.path.relpath(path)} deploys {ALB} to {', '.join(known) or 'nowhere'}"
         raise PortableError(f"{text}, not to {environment!r}.")
     settings = dict(_deployments(config))[section]
     stack = settings.get("stack_name")
@@ -65,11 +63,11 @@ def write_weights(root: Path, section: str, weights: Weights) -> str:
     Comments and order stay. Returns nothing if the file has these weights already. Never raises:
     where it cannot write, the sentence says what to write by hand.
     """
-    path = root / NAME
+    path = root / SAMCONFIG
     values = {"LambdaWeight": weights.lambda_, "FargateWeight": weights.fargate}
     shown = ", ".join(f"{name} = {value}" for name, value in values.items())
     place = f"[{section}.deploy.parameters.parameter_overrides]"
-    by_hand = f"{NAME}: set {shown} in {place} by hand, or the next deployment undoes this"
+    by_hand = f"{SAMCONFIG}: set {shown} in {place} by hand, or the next deployment undoes this"
     try:
         config = _read(path)
         overrides: Any = config[section]["deploy"]["parameters"]["parameter_overrides"]
@@ -86,7 +84,7 @@ def write_weights(root: Path, section: str, weights: Weights) -> str:
         return f"{by_hand}: it cannot be written ({error.strerror})."
     except (KeyError, TypeError, TOMLKitError):
         return f"{by_hand}: it has no such table."
-    return f"{NAME} now has {shown}: commit it, or the next deployment undoes this."
+    return f"{SAMCONFIG} now has {shown}: commit it, or the next deployment undoes this."
 
 
 def _replace(path: Path, text: str) -> None:
