@@ -88,8 +88,8 @@ def shift(
     Each step is an update of the ALB stack. CloudFormation watches the alarms of both sides in it
     and takes it back when one goes off; the weights from before the shift are then restored.
     """
+    from portable.shift.deployment import deployment, write_weights
     from portable.shift.plan import make_plan
-    from portable.shift.samconfig import deployment, write_weights
     from portable.shift.shift import INTERRUPTED, Leave, Shift
     from portable.shift.signals import Signals
 
@@ -128,7 +128,7 @@ def shift(
         raise SystemExit(INTERRUPTED) from None
     written = ""
     if not local and outcome.weights:
-        written = write_weights(root, target.section, outcome.weights)
+        written = write_weights(root, target.place, outcome.weights)
     if outcome.status:
         click.echo(f"portable: {outcome.text}", err=True)
     else:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from portable.manifests.cloudformation import deploy_parameters, render
-from portable.manifests.system import SAMCONFIG
+from portable.manifests.cloudformation import render
+from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
 
 ALARMS = "alb/alarms.yaml"
 ALIAS = "arn:aws:lambda:us-east-1:000000000000:function:function:live"

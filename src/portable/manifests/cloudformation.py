@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import shlex
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -87,42 +85,3 @@ def _without_no_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_no_value(item) for item in value if item != ""]
     return value
-
-
-def deploy_parameters(samconfig: Path, template: str, environment: str) -> dict[str, str]:
-    """Return what `samconfig` gives `sam deploy` for `template` in `environment`.
-
-    Looks for the configuration with this `template_file` (none for template.yaml) and with the
-    parameter EnvName of this value.
-    """
-    name = os.path.relpath(samconfig)
-    try:
-        config = tomllib.loads(samconfig.read_text())
-    except OSError as error:
-        raise PortableError(f"cannot read {name}: {error.strerror}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise PortableError(f"{name} is not TOML: {error}.") from None
-    known = []
-    for section, commands in config.items():
-        deploy = commands.get("deploy", {}) if isinstance(commands, dict) else {}
-        settings = deploy.get("parameters", {})
-        if not settings or settings.get("template_file", "template.yaml") != template:
-            continue
-        value = settings.get("parameter_overrides", [])
-        try:
-            parameters = _overrides(value)
-        except (ValueError, TypeError):
-            key = f"{section}.deploy.parameters.parameter_overrides"
-            raise PortableError(f"{name}: {key} is {value!r}, expected Name=Value pairs.") from None
-        if parameters.get("EnvName") == environment:
-            return parameters
-        known.append(f"{parameters.get('EnvName')!r} ({section})")
-    message = f"{name} deploys {template} to {', '.join(known) or 'nowhere'}"
-    raise PortableError(f"{message}, not to {environment!r}.")
-
-
-def _overrides(value: Any) -> dict[str, str]:
-    if isinstance(value, dict):
-        return {key: str(item) for key, item in value.items()}
-    words = shlex.split(value) if isinstance(value, str) else value
-    return dict(word.split("=", 1) for word in words)

@@ -6,12 +6,12 @@ from typing import Any
 
 from portable.errors import PortableError
 from portable.local.health import HealthCheck
-from portable.manifests.cloudformation import deploy_parameters, render
+from portable.manifests.cloudformation import render
 from portable.manifests.reader import Reader, read_yaml
+from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
 
 SAM = "template.yaml"
 ALB = "alb/template.yaml"
-SAMCONFIG = "samconfig.toml"
 
 
 @dataclass(frozen=True)

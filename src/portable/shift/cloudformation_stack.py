@@ -11,7 +11,7 @@ from portable.shift.aws import Clients
 from portable.shift.aws_errors import NoAnswer, sentences
 from portable.shift.change_set import WEIGHTS, ChangeSet
 from portable.shift.cloudwatch_alarms import CloudWatchAlarms
-from portable.shift.samconfig import Deployment
+from portable.shift.deployment import Deployment
 from portable.shift.stack import ENDED, Alarm, Interrupted, Progress
 from portable.shift.stack_events import STATUSES, first_update, in_force
 from portable.weights import Weights

@@ -7,8 +7,9 @@ from typing import Any
 
 from portable.errors import PortableError
 from portable.local.control import NoLocalRun
-from portable.manifests.cloudformation import deploy_parameters, render
-from portable.manifests.system import ALB, SAMCONFIG
+from portable.manifests.cloudformation import render
+from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
+from portable.manifests.system import ALB
 from portable.weights import Weights
 
 State = Mapping[str, Any]

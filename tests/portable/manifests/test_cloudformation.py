@@ -1,11 +1,11 @@
-"""Templates rendered offline, and the parameters that `sam deploy` would pass."""
+"""Templates rendered offline."""
 
 from pathlib import Path
 
 import pytest
 
 from portable.errors import PortableError
-from portable.manifests.cloudformation import deploy_parameters, render
+from portable.manifests.cloudformation import render
 
 TEMPLATE = """
 Parameters:
@@ -31,18 +31,6 @@ Resources:
 Outputs:
   Alias: {Value: !Ref Function.Alias}
 """
-CONFIG = """
-version = 0.1
-[default.deploy.parameters]
-parameter_overrides = 'EnvName=test "Label=two words"'
-[prod.deploy.parameters]
-parameter_overrides = ["EnvName=prod", "Label=a=b"]
-[alb.deploy.parameters]
-template_file = "alb/template.yaml"
-parameter_overrides = { EnvName = "test", Weight = 5 }
-[alb.global.parameters]
-stack_name = "x"
-"""
 
 
 @pytest.fixture
@@ -50,14 +38,6 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "template.yaml"
     path.write_text(TEMPLATE)
-    return path
-
-
-@pytest.fixture
-def samconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "samconfig.toml"
-    path.write_text(CONFIG)
     return path
 
 
@@ -100,35 +80,3 @@ def test_what_is_not_a_template(template, text):
     template.write_text(text)
     with pytest.raises(PortableError, match=r"template\.yaml"):
         render(template, {})
-
-
-@pytest.mark.parametrize(
-    ("template_file", "environment", "expected"),
-    [
-        ("template.yaml", "test", {"EnvName": "test", "Label": "two words"}),
-        ("template.yaml", "prod", {"EnvName": "prod", "Label": "a=b"}),
-        ("alb/template.yaml", "test", {"EnvName": "test", "Weight": "5"}),
-    ],
-)
-def test_deploy_parameters_in_each_notation(samconfig, template_file, environment, expected):
-    assert deploy_parameters(samconfig, template_file, environment) == expected
-
-
-@pytest.mark.parametrize(
-    ("template_file", "message"),
-    [
-        ("alb/template.yaml", "deploys alb/template.yaml to 'test' (alb), not to 'prod'."),
-        ("other.yaml", "deploys other.yaml to nowhere, not to 'prod'."),
-    ],
-)
-def test_an_environment_that_is_not_deployed(samconfig, template_file, message):
-    with pytest.raises(PortableError) as error:
-        deploy_parameters(samconfig, template_file, "prod")
-    assert error.value.format_message() == f"samconfig.toml {message}"
-
-
-@pytest.mark.parametrize("overrides", ['"nonsense"', '["nonsense"]', '"a=\'b"', "5"])
-def test_overrides_that_are_none(samconfig, overrides):
-    samconfig.write_text(f"[default.deploy.parameters]\nparameter_overrides = {overrides}\n")
-    with pytest.raises(PortableError, match=r"samconfig\.toml.*parameter_overrides"):
-        deploy_parameters(samconfig, "template.yaml", "test")

@@ -7,15 +7,15 @@ import pytest
 from portable.errors import PortableError
 from portable.shift.aws import CONFIG, clients
 from portable.shift.cloudformation_stack import CloudFormationStack
+from portable.shift.deployment import Deployment
 from portable.shift.plan import make_plan
-from portable.shift.samconfig import Deployment
 from portable.shift.shift import Outcome, Shift
 from portable.shift.stack import Interrupted, Progress
 from portable.shift.view import PlainShiftView
 from portable.weights import Weights
 from tests.portable.shift.fake_aws import NAME, REGION, FakeAws
 
-DEPLOYMENT = Deployment("alb", NAME, "alarms")
+DEPLOYMENT = Deployment("alb", (), NAME, "alarms")
 BUCKET = {
     "Type": "Resource",
     "ResourceChange": {

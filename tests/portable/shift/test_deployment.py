@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portable.errors import PortableError
-from portable.shift.samconfig import Deployment, deployment, write_weights
+from portable.shift.deployment import Deployment, deployment, write_weights
 from portable.weights import Weights
 
 ALB = """# before
@@ -28,6 +28,10 @@ def project(tmp_path: Path, root: Path) -> Path:
     return tmp_path
 
 
+def place(section: str, command: str = "deploy") -> tuple[str, ...]:
+    return (section, command, "parameters", "parameter_overrides")
+
+
 def write(folder: Path, settings: str) -> Path:
     path = folder / "samconfig.toml"
     path.write_text(ALB.format(settings=settings))
@@ -42,11 +46,12 @@ def test_the_project_names_the_stack_of_each_environment(
     root: Path, environment: str, section: str, alarms: str
 ) -> None:
     found = deployment(root, environment)
-    assert found == Deployment(section, f"portable-api-alb-{environment}", alarms)
+    assert found == Deployment(section, place(section), f"portable-api-alb-{environment}", alarms)
 
 
 def test_an_environment_that_is_not_deployed_is_refused(root: Path) -> None:
-    with pytest.raises(PortableError, match=r"deploys alb/template.yaml to prod, test, not to 'x'"):
+    known = r"to 'test' \(alb\), 'prod' \(alb-prod\), not to 'x'"
+    with pytest.raises(PortableError, match=known):
         deployment(root, "x")
 
 
@@ -71,12 +76,29 @@ def test_overrides_that_are_no_table_are_read_and_written_by_hand(
     path = write(tmp_path, settings)
     before = path.read_text()
     assert deployment(tmp_path, "test").section == "alb"
-    assert write_weights(tmp_path, "alb", Weights(20, 80)) == (
+    assert write_weights(tmp_path, place("alb"), Weights(20, 80)) == (
         "samconfig.toml: set LambdaWeight = 20, FargateWeight = 80 in "
         "[alb.deploy.parameters.parameter_overrides] by hand, or the next deployment undoes this: "
         "it is not a table."
     )
     assert path.read_text() == before
+
+
+def test_parameters_that_are_global_are_written_there(tmp_path: Path) -> None:
+    path = tmp_path / "samconfig.toml"
+    path.write_text(
+        "[alb.global.parameters]\nstack_name = 'x'\ntemplate_file = './alb/template.yaml'\n"
+        "parameter_overrides = { EnvName = 'test' }\n"
+    )
+    found = deployment(tmp_path, "test")
+    assert (found.stack, found.place) == ("x", place("alb", "global"))
+    assert write_weights(tmp_path, found.place, Weights(1, 2)).startswith("samconfig.toml now has")
+    written = tomllib.loads(path.read_text())["alb"]["global"]["parameters"]
+    assert written["parameter_overrides"] == {
+        "EnvName": "test",
+        "LambdaWeight": 1,
+        "FargateWeight": 2,
+    }
 
 
 def test_the_alarms_are_the_section_of_their_template(tmp_path: Path) -> None:
@@ -92,7 +114,7 @@ def test_the_alarms_are_the_section_of_their_template(tmp_path: Path) -> None:
         ("version = ", "is not TOML"),
         (
             "[alb.deploy.parameters]\ntemplate_file = 'alb/template.yaml'\n",
-            "to None, not to 'test'",
+            r"to None \(alb\), not to 'test'",
         ),
         (
             "[alb.deploy.parameters]\ntemplate_file = 'alb/template.yaml'\n"
@@ -116,7 +138,7 @@ def test_only_the_two_numbers_change(project: Path) -> None:
     path = project / "samconfig.toml"
     before = path.read_text()
     path.chmod(0o640)
-    assert write_weights(project, "alb-prod", Weights(25, 75)) == (
+    assert write_weights(project, place("alb-prod"), Weights(25, 75)) == (
         "samconfig.toml now has LambdaWeight = 25, FargateWeight = 75: commit it, or the next "
         "deployment undoes this."
     )
@@ -130,7 +152,7 @@ def test_only_the_two_numbers_change(project: Path) -> None:
 
 def test_an_inline_table_keeps_its_other_parameters_and_its_comment(tmp_path: Path) -> None:
     path = write(tmp_path, 'parameter_overrides = { EnvName = "test" } # why')
-    assert write_weights(tmp_path, "alb", Weights(1, 2))
+    assert write_weights(tmp_path, place("alb"), Weights(1, 2))
     overrides = tomllib.loads(path.read_text())["alb"]["deploy"]["parameters"][
         "parameter_overrides"
     ]
@@ -142,17 +164,17 @@ def test_windows_line_ends_stay(project: Path) -> None:
     path = project / "samconfig.toml"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     before = path.read_bytes()
-    assert write_weights(project, "alb", Weights(49, 51))
+    assert write_weights(project, place("alb"), Weights(49, 51))
     changed = before.replace(b"LambdaWeight = 50", b"LambdaWeight = 49", 1)
     assert path.read_bytes() == changed.replace(b"FargateWeight = 50", b"FargateWeight = 51", 1)
 
 
 def test_weights_that_it_has_already_are_not_told(project: Path) -> None:
-    assert write_weights(project, "alb", Weights(50, 50)) == ""
+    assert write_weights(project, place("alb"), Weights(50, 50)) == ""
 
 
 def test_a_section_that_is_gone_is_told(project: Path) -> None:
-    assert write_weights(project, "gone", Weights(1, 2)).endswith("it has no such table.")
+    assert write_weights(project, place("gone"), Weights(1, 2)).endswith("it has no such table.")
 
 
 def test_a_folder_that_cannot_be_written_is_told(
@@ -163,7 +185,7 @@ def test_a_folder_that_cannot_be_written_is_told(
 
     monkeypatch.setattr(Path, "replace", refuse)
     before = (project / "samconfig.toml").read_text()
-    assert write_weights(project, "alb", Weights(1, 2)).endswith(
+    assert write_weights(project, place("alb"), Weights(1, 2)).endswith(
         "it cannot be written (Permission denied)."
     )
     assert (project / "samconfig.toml").read_text() == before
