@@ -90,7 +90,7 @@ def shift(
     """
     from portable.shift.deployment import deployment, write_weights
     from portable.shift.plan import make_plan
-    from portable.shift.shift import INTERRUPTED, Leave, Shift
+    from portable.shift.shift import INTERRUPTED, ForceQuit, Shift
     from portable.shift.signals import Signals
 
     if port is not None and not local:
@@ -108,8 +108,8 @@ def shift(
         stack = LocalStack(port or 8080)
         command = f"portable shift --local --port {port or 8080}"
     else:
-        from portable.shift.aws import clients
-        from portable.shift.cloudformation_stack import CloudFormationStack
+        from portable.shift.aws.clients import clients
+        from portable.shift.aws.stack import CloudFormationStack
 
         root = project_root(Path.cwd())
         target = deployment(root, environment)
@@ -124,7 +124,7 @@ def shift(
             return
         with signals:
             outcome = Shift(stack, plan, _view(now), signals.wait, command).run()
-    except (KeyboardInterrupt, Leave):
+    except (KeyboardInterrupt, ForceQuit):
         raise SystemExit(INTERRUPTED) from None
     written = ""
     if not local and outcome.weights:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portable.local.control import Answer, NoLocalRun, ask
-from portable.shift.stack import Alarm, Gone, Progress
+from portable.shift.stack import Alarm, Gone, Progress, Status
 from portable.weights import Weights
 
 
@@ -15,7 +15,7 @@ class LocalStack:
     def __init__(self, port: int) -> None:
         self.port = port
         self.name = f"the local run on port {port}"
-        self.keeper = "the local run"
+        self.owner = "the local run"
         self.look = f"portable split http://127.0.0.1:{port}"
         self.poll = 0.5
 
@@ -51,7 +51,7 @@ class LocalStack:
         state = self._ask("state")
         update = state["update"]
         causes = [alarm for alarm in _composites(state["alarms"]) if alarm.name in update["alarms"]]
-        return Progress(update["status"], update["remaining"], alarms=tuple(causes))
+        return Progress(Status(update["status"]), update["remaining"], alarms=tuple(causes))
 
     def cancel(self) -> None:
         """Take the update back that is under way, if there is one."""

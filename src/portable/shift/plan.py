@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from portable.errors import PortableError
 from portable.shift.durations import written
 from portable.shift.stack import Alarm, Stack
 from portable.weights import SIDES, Weights
+
+
+class Kind(StrEnum):
+    """What a step is for."""
+
+    SHIFT = "shift"
+    RECORD = "record"  # writes the weights in force on the stack's record, moves no traffic
+    RESTORE = "restore"  # brings back the weights from before the shift
 
 
 @dataclass(frozen=True)
@@ -18,12 +27,12 @@ class Step:
     share: int  # percent for the side that the shift goes to; 0 where no traffic moves to it
     triggers: tuple[Alarm, ...] = ()
     bake: float = 0.0
-    kind: str = "shift"  # or "record", which moves no traffic, or "restore"
+    kind: Kind = Kind.SHIFT
 
     def __str__(self) -> str:
-        if self.kind == "record":
+        if self.kind is Kind.RECORD:
             return f"{self.weights}: recorded in the stack, no traffic moves"
-        if self.kind == "restore":
+        if self.kind is Kind.RESTORE:
             return f"{self.weights}: the weights from before the shift"
         return f"{self.weights}: baked for {written(self.bake)}"
 
@@ -49,7 +58,7 @@ class Plan:
 
     def shares(self) -> tuple[int, ...]:
         """Return the percents of the steps that move traffic."""
-        return tuple(step.share for step in self.steps if step.kind == "shift")
+        return tuple(step.share for step in self.steps if step.kind is Kind.SHIFT)
 
     def notes(self) -> Iterator[str]:
         """Yield what is not as one may expect."""
@@ -92,7 +101,7 @@ def make_plan(stack: Stack, to: str, shares: Sequence[int], bake: float) -> Plan
     total = before.lambda_ + before.fargate
     wanted = tuple(share for share in shares if share * total > before.of(to) * 100)
     dropped = tuple(share for share in shares if share not in wanted)
-    first = () if recorded == before else (Step(before, 0, kind="record"),)
+    first = () if recorded == before else (Step(before, 0, kind=Kind.RECORD),)
     if not wanted:
         return Plan(stack.name, to, bake, before, recorded, first, dropped)
     alarms = tuple(stack.alarms())

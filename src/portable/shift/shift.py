@@ -3,18 +3,27 @@
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 from portable.errors import PortableError
 from portable.shift.durations import written
-from portable.shift.plan import Plan, Step, at, cause, other
-from portable.shift.stack import ENDED, Alarm, Gone, Interrupted, Progress, Stack
+from portable.shift.plan import Kind, Plan, Step, at, cause, other
+from portable.shift.stack import ENDED, Alarm, Gone, Interrupted, Progress, Stack, Status
 from portable.weights import Weights
 
 INTERRUPTED = 130  # as a shell reports a command that SIGINT ended
 
 
-class Leave(BaseException):
+class Cancel(Enum):
+    """How far the request to take the step under way back is."""
+
+    NO = auto()
+    ASKED = auto()  # on its way: whether it arrived is not known
+    ACCEPTED = auto()
+
+
+class ForceQuit(BaseException):
     """A second signal: the command ends at once, whatever is under way.
 
     A signal handler may raise it anywhere, so nothing that handles errors may catch it.
@@ -65,17 +74,17 @@ class Shift:
         self.alarms: Sequence[Alarm] = plan.alarms
         self.completed = 0
         self.step: Step | None = None  # under way
-        self.state = ""  # of the step that is under way
+        self.state: Status | None = None  # of the step that is under way
         self.restoring = False
         self.interrupted = False
-        self.cancel = ""  # "asked" while the call is on its way, "accepted" after it
+        self.cancel = Cancel.NO
 
     def run(self) -> Outcome:
         """Make the shift; raises nothing that a user can cause."""
         self.view.open(self.plan)
         try:
             return self._steps()
-        except Leave:
+        except ForceQuit:
             return Outcome(INTERRUPTED, self._left())
         finally:
             self.view.close()
@@ -90,9 +99,9 @@ class Shift:
                 return self._stopped("Nothing of the next step has changed.")
             except PortableError as error:
                 return self._broken(error)
-            if ended.status == "failed":
+            if ended.status is Status.FAILED:
                 return Outcome(1, ended.reason)
-            if ended.status == "rolled back":
+            if ended.status is Status.ROLLED_BACK:
                 if self.interrupted and not ended.alarms:
                     return self._stopped("The step under way was taken back.")
                 return self._undo(step, ended)
@@ -107,7 +116,7 @@ class Shift:
 
     def _update(self, step: Step) -> Progress:
         """Make one update and return how it ended."""
-        self._show(step, Progress("updating"))
+        self._show(step, Progress(Status.UPDATING))
         self.stack.begin(step.weights, step.triggers, step.bake)
         self.step = step
         while True:
@@ -121,15 +130,15 @@ class Shift:
 
     def _signal(self, step: Step, progress: Progress) -> None:
         if self.interrupted:
-            raise Leave
+            raise ForceQuit
         self.interrupted = True
-        if step.kind == "restore" or progress.status == "rolling back":
+        if step.kind is Kind.RESTORE or progress.status is Status.ROLLING_BACK:
             self.view.tell("Interrupted: the rollback is waited for, a second signal leaves it.")
             return
         self.view.tell("Interrupted: the step is taken back, a second signal does not wait for it.")
-        self.cancel = "asked"
+        self.cancel = Cancel.ASKED
         self.stack.cancel()
-        self.cancel = "accepted"
+        self.cancel = Cancel.ACCEPTED
 
     def _show(self, step: Step, progress: Progress) -> None:
         self.state = progress.status
@@ -137,7 +146,7 @@ class Shift:
             # They are only shown here, and what matters fails in `progress` too.
             with contextlib.suppress(PortableError):
                 self.alarms = tuple(self.stack.alarms())
-        in_force = progress.status in ("baking", "complete")
+        in_force = progress.status in (Status.BAKING, Status.COMPLETE)
         self.view.update(step, progress, step.weights if in_force else self.now, self.alarms)
 
     def _undo(self, step: Step, ended: Progress) -> Outcome:
@@ -150,14 +159,14 @@ class Shift:
         if self.now == before:
             return Outcome(1, f"{text} The listener has {before}, as before the shift.", before)
         try:
-            failure = self._restore(Step(before, 0, kind="restore"))
+            failure = self._restore(Step(before, 0, kind=Kind.RESTORE))
         except PortableError as error:
             failure = error.message
             if isinstance(error, Gone):
                 return Outcome(1, f"{text} {failure}")
             if self.step is not None:
-                keeper = f"{self.stack.keeper} goes on to restore {before}"
-                return Outcome(1, f"{text} {failure} {keeper}.\nTo look: {self.stack.look}")
+                owner = f"{self.stack.owner} goes on to restore {before}"
+                return Outcome(1, f"{text} {failure} {owner}.\nTo look: {self.stack.look}")
         if failure:
             text += f" The weights from before the shift could not be restored: {failure}"
             return Outcome(1, f"{text} {self._weights_now()}\nTo retry: {self._back()}", self.now)
@@ -173,10 +182,10 @@ class Shift:
                 break
             except Interrupted:
                 if self.interrupted:
-                    raise Leave from None
+                    raise ForceQuit from None
                 self.interrupted = True
                 self.view.tell("Interrupted: the weights are restored, a second signal leaves it.")
-        if ended.status == "complete":
+        if ended.status is Status.COMPLETE:
             return ""
         return ended.reason or "the stack took the update back."
 
@@ -199,32 +208,32 @@ class Shift:
         if self.step is None:
             text = f"{error.message} {self._weights_now()}\n{self._commands(self.now)}"
             return Outcome(1, text.rstrip(), self.now)
-        if self.cancel:
+        if self.cancel is not Cancel.NO:
             goes_on = "takes the step back if the request to do so has arrived"
-        elif self.state == "rolling back":
+        elif self.state is Status.ROLLING_BACK:
             goes_on = "goes on to take the step back"
         else:
             goes_on = "goes on with the step, watches the alarms, and completes it or takes it back"
-        text = f"{error.message} {self.stack.keeper} {goes_on}.\nTo look: {self.stack.look}"
+        text = f"{error.message} {self.stack.owner} {goes_on}.\nTo look: {self.stack.look}"
         return Outcome(INTERRUPTED if self.interrupted else 1, text)
 
     def _left(self) -> str:
         """Return what goes on after a second signal."""
         look = f"\nTo look: {self.stack.look}"
-        keeper = self.stack.keeper
+        owner = self.stack.owner
         if self.restoring and self.step is not None:
-            return f"Interrupted. {keeper} goes on to restore {self.plan.before}.{look}"
+            return f"Interrupted. {owner} goes on to restore {self.plan.before}.{look}"
         if self.restoring:
             text = f"Interrupted. Whether {self.plan.before} is restored is not known.{look}"
             return f"{text}\nTo restore it: {self._back()}"
         if self.step is None:
             return f"Interrupted. {self._weights_now()}\n{self._commands(self.now)}".rstrip()
-        if self.cancel == "asked":
-            text = f"Interrupted. Whether {keeper} takes the step back is not known"
+        if self.cancel is Cancel.ASKED:
+            text = f"Interrupted. Whether {owner} takes the step back is not known"
             return f"{text}: the request to do so may not have arrived.{look}"
-        if self.cancel == "accepted" or self.state == "rolling back":
-            return f"Interrupted. {keeper} finishes taking the step back by itself.{look}"
-        return f"Interrupted. {keeper} goes on with the step and watches the alarms.{look}"
+        if self.cancel is Cancel.ACCEPTED or self.state is Status.ROLLING_BACK:
+            return f"Interrupted. {owner} finishes taking the step back by itself.{look}"
+        return f"Interrupted. {owner} goes on with the step and watches the alarms.{look}"
 
     def _weights_now(self) -> str:
         return f"The listener has {self.now}."
@@ -238,7 +247,7 @@ class Shift:
         return "\n".join(commands)
 
     def _left_over(self) -> int:
-        return sum(step.kind == "shift" for step in self.plan.steps[self.completed :])
+        return sum(step.kind is Kind.SHIFT for step in self.plan.steps[self.completed :])
 
     def _back(self) -> str:
         side = other(self.plan.to)

@@ -6,13 +6,13 @@ import signal
 from types import FrameType
 from typing import Any
 
-from portable.shift.shift import Leave
+from portable.shift.shift import ForceQuit
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Signals:
-    """In its block a signal interrupts `wait`, and one after that raises `Leave` anywhere.
+    """In its block a signal interrupts `wait`, and one after that raises `ForceQuit` anywhere.
 
     A second one before `wait` told of the first waits for it, so that who is impatient has the
     step taken back too; a third one does not. Only the main thread may enter it.
@@ -48,5 +48,5 @@ class Signals:
     def _handle(self, _: int, __: FrameType | None) -> None:
         self.arrived += 1
         if self.seen or self.arrived > 2:
-            raise Leave
+            raise ForceQuit
         os.write(self.written, b"!")

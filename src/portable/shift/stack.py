@@ -3,12 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from portable.errors import PortableError
 from portable.weights import Weights
 
-ENDED = ("complete", "rolled back", "failed")
+
+class Status(StrEnum):
+    """How far an update is."""
+
+    UPDATING = "updating"  # resources change
+    BAKING = "baking"  # the new weights are in force and the alarms are watched
+    COMPLETE = "complete"
+    ROLLING_BACK = "rolling back"
+    ROLLED_BACK = "rolled back"  # the weights are those before this update
+    FAILED = "failed"  # the stack could not finish: the reason says why and what to do
+
+
+ENDED = (Status.COMPLETE, Status.ROLLED_BACK, Status.FAILED)
 
 
 class Interrupted(Exception):
@@ -39,17 +52,12 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an update is.
+    """How far an update is; it has ended once the status is one of `ENDED`."""
 
-    `status` is one of "updating" (resources change), "baking" (the new weights are in force and
-    the alarms are watched), "complete", "rolling back", "rolled back" (the weights are those
-    before this update) and "failed" (the stack could not finish: `reason` says why and what to
-    do, in full sentences). Only an update that "complete", "rolled back" or "failed" has ended.
-    """
-
-    status: str
+    status: Status
     remaining: float | None = None  # seconds of the bake left, where known
-    reason: str = ""  # of a rollback or a failure; else a sentence to know, such as "no answer"
+    # Of a rollback or, in full sentences, of a failure; else something to know, as "no answer".
+    reason: str = ""
     alarms: tuple[Alarm, ...] = ()  # those that caused a rollback; empty after `cancel`
 
 
@@ -61,7 +69,7 @@ class Stack(Protocol):
     """
 
     name: str  # for messages: "portable-api-alb-test", "the local run on port 8080"
-    keeper: str  # who carries an update on without this command: "CloudFormation"
+    owner: str  # who carries an update on without this command: "CloudFormation"
     look: str  # the command that shows how far an update is, without this command
     poll: float  # seconds between two calls of `progress`
 

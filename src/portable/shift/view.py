@@ -8,8 +8,8 @@ from rich.live import Live
 from rich.text import Text
 
 from portable.shift.durations import clock
-from portable.shift.plan import Plan, Step, at, cause, percent
-from portable.shift.stack import Alarm, Progress
+from portable.shift.plan import Kind, Plan, Step, at, cause, percent
+from portable.shift.stack import Alarm, Progress, Status
 from portable.weights import SIDES, Weights
 
 BAR = 40  # characters
@@ -19,7 +19,7 @@ STATES = {"OK": "green", "ALARM": "bold red", "INSUFFICIENT_DATA": "dim"}
 
 def status(progress: Progress) -> str:
     """Return how far a step is, such as `baking, 3:12 left`."""
-    if progress.status == "baking" and progress.remaining is not None:
+    if progress.status is Status.BAKING and progress.remaining is not None:
         if not progress.remaining:
             return "in force"  # old resources are cleaned up
         return f"baking, {clock(progress.remaining)} left"
@@ -84,7 +84,7 @@ class LiveShiftView:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.plan: Plan | None = None
-        self.states: dict[Step, str] = {}
+        self.progress: dict[Step, Progress | None] = {}  # None: to come
         self.now: Weights | None = None
         self.alarms: Sequence[Alarm] = ()
         self.note = ""
@@ -94,7 +94,7 @@ class LiveShiftView:
     def open(self, plan: Plan) -> None:
         """Start to show."""
         self.plan, self.now, self.alarms = plan, plan.before, plan.alarms
-        self.states = {step: "to come" for step in plan.steps}
+        self.progress = dict.fromkeys(plan.steps)
         for note in plan.notes():
             self.tell(note)
         self.live = Live(
@@ -108,7 +108,7 @@ class LiveShiftView:
 
     def update(self, step: Step, progress: Progress, now: Weights, alarms: Sequence[Alarm]) -> None:
         """Show the state of a step, the split and the alarms."""
-        self.states[step] = "done" if progress.status == "complete" else status(progress)
+        self.progress[step] = progress
         self.now, self.alarms, self.note = now, alarms, progress.reason
 
     def tell(self, sentence: str) -> None:
@@ -127,9 +127,9 @@ class LiveShiftView:
         if self.plan is None or self.now is None:
             return Group()
         lines = [Text(f"{self.plan.stack}: shift to {self.plan.to}", "bold")]
-        for number, (step, state) in enumerate(self.states.items(), 1):
-            colour = "green" if state == "done" else "dim" if state == "to come" else "bold"
-            kind = "" if step.kind == "shift" else f" ({step.kind})"
+        for number, (step, progress) in enumerate(self.progress.items(), 1):
+            state, colour = _shown(progress)
+            kind = "" if step.kind is Kind.SHIFT else f" ({step.kind})"
             lines.append(Text(f"  {number}. {step.weights}{kind}  {state}", colour))
         lines += [Text(), self._bar(self.now), Text()]
         for alarm in self.alarms:
@@ -146,3 +146,12 @@ class LiveShiftView:
         for side in SIDES:
             text.append(f"  {side} {percent(now, side)}", COLOURS[side])
         return text
+
+
+def _shown(progress: Progress | None) -> tuple[str, str]:
+    """Return the state of a step and its colour."""
+    if progress is None:
+        return "to come", "dim"
+    if progress.status is Status.COMPLETE:
+        return "done", "green"
+    return status(progress), "bold"

@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
-from portable.shift.aws import Clients
+from portable.shift.aws.clients import Clients
 from tests.portable.shift.fake_protocols import decode, encode, encode_error
 
 NAME = "portable-api-alb-test"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from portable.errors import PortableError
-from portable.shift.aws import CONFIG, clients
-from portable.shift.cloudformation_stack import CloudFormationStack
+from portable.shift.aws.clients import CONFIG, clients
+from portable.shift.aws.stack import CloudFormationStack
 from portable.shift.deployment import Deployment
 from portable.shift.plan import make_plan
 from portable.shift.shift import Outcome, Shift

@@ -20,11 +20,11 @@ import pytest
 from rich.console import Console
 
 from portable.commands.shift import shift
-from portable.shift import aws as aws_module
+from portable.shift.aws import clients as aws_module
 from portable.shift.plan import make_plan
-from portable.shift.shift import Leave
+from portable.shift.shift import ForceQuit
 from portable.shift.signals import Signals
-from portable.shift.stack import Progress
+from portable.shift.stack import Progress, Status
 from portable.shift.view import LiveShiftView, PlainShiftView
 from tests.portable.shift.fake_aws import FakeAws
 from tests.portable.shift.test_shift import ScriptedStack, alarm
@@ -32,7 +32,7 @@ from tests.portable.shift.test_shift import ScriptedStack, alarm
 SPEED = 100  # seconds of the fake AWS in one of the test
 START = """
 from portable.commands.shift import shift
-from portable.shift.cloudformation_stack import CloudFormationStack
+from portable.shift.aws.stack import CloudFormationStack
 CloudFormationStack.poll = 0.1
 shift()
 """
@@ -347,7 +347,7 @@ def test_a_signal_after_one_that_was_told_leaves_at_once() -> None:
     with Signals() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         assert signals.wait(60) is True
-        with pytest.raises(Leave):
+        with pytest.raises(ForceQuit):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -355,7 +355,7 @@ def test_only_a_third_signal_leaves_where_nothing_waits() -> None:
     with Signals() as signals:
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(Leave):
+        with pytest.raises(ForceQuit):
             os.kill(os.getpid(), signal.SIGINT)
         assert [signals.wait(60), signals.wait(60), signals.wait(0)] == [True, True, False]
 
@@ -367,9 +367,9 @@ def test_a_terminal_shows_the_plan_the_split_and_the_alarms() -> None:
     view = LiveShiftView(console)
     view.open(plan)
     first, second, _ = plan.steps
-    view.update(first, Progress("complete"), first.weights, plan.alarms)
+    view.update(first, Progress(Status.COMPLETE), first.weights, plan.alarms)
     failing = [alarm("lambda"), alarm("fargate", "ALARM")]
-    view.update(second, Progress("baking", 192.4), second.weights, failing)
+    view.update(second, Progress(Status.BAKING, 192.4), second.weights, failing)
     view.close()
     with console.capture() as captured:
         console.print(view.frame())
@@ -395,8 +395,8 @@ def test_plain_lines_tell_only_what_is_new() -> None:
     view.open(plan)
     del lines[:]
     for remaining in (300.0, 295.0):
-        view.update(plan.steps[0], Progress("baking", remaining), plan.weights, plan.alarms)
-    view.update(plan.steps[0], Progress("complete"), plan.weights, plan.alarms)
+        view.update(plan.steps[0], Progress(Status.BAKING, remaining), plan.weights, plan.alarms)
+    view.update(plan.steps[0], Progress(Status.COMPLETE), plan.weights, plan.alarms)
     assert lines == [
         "2026-11-23T14:00:00Z step 1 of 1 lambda 0, fargate 100: baking, 5:00 left\n",
         "2026-11-23T14:00:00Z step 1 of 1 lambda 0, fargate 100: complete\n",

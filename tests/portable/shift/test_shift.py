@@ -7,8 +7,8 @@ import pytest
 
 from portable.errors import PortableError
 from portable.shift.plan import Step, make_plan
-from portable.shift.shift import Leave, Outcome, Shift
-from portable.shift.stack import Alarm, Gone, Interrupted, Progress
+from portable.shift.shift import ForceQuit, Outcome, Shift
+from portable.shift.stack import Alarm, Gone, Interrupted, Progress, Status
 from portable.weights import Weights
 
 SINCE = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
@@ -33,7 +33,7 @@ class ScriptedStack:
     """A stack whose updates go as `scripts` say, by the number of the update from 1."""
 
     name = "the stack"
-    keeper = "CloudFormation"
+    owner = "CloudFormation"
     look = "look at it"
     poll = 5.0
 
@@ -90,10 +90,10 @@ class ScriptedStack:
             self.in_force = self.moves[number]
         if self.status in ("rolling back", "rolled back") and number not in self.cancelled:
             fired = (alarm("fargate", "ALARM"),)
-            return Progress(self.status, reason="an alarm", alarms=fired)
+            return Progress(Status(self.status), reason="an alarm", alarms=fired)
         if self.status == "failed":
-            return Progress("failed", reason="It failed. Run the command to continue.")
-        return Progress(self.status, 100.0 if self.status == "baking" else None)
+            return Progress(Status.FAILED, reason="It failed. Run the command to continue.")
+        return Progress(Status(self.status), 100.0 if self.status == "baking" else None)
 
     def cancel(self) -> None:
         self._may_end(len(self.updates), "cancel")
@@ -111,7 +111,7 @@ class ScriptedStack:
 
     def _may_end(self, number: int, place: str) -> None:
         if (number, place) in self.leaves:
-            raise Leave
+            raise ForceQuit
         if (number, place) in self.errors:
             raise self.error(self.errors[number, place])
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
-from portable.shift.aws import Clients
-from portable.shift.aws_errors import sentences
+from portable.shift.aws.clients import Clients
+from portable.shift.aws.errors import sentences
 from portable.shift.stack import Alarm
 from portable.weights import SIDES
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
-from portable.shift.aws import Clients
-from portable.shift.aws_errors import NoAnswer, sentences
+from portable.shift.aws.clients import Clients
+from portable.shift.aws.errors import NoAnswer, has_no_changes, sentences
 from portable.shift.stack import Interrupted
 from portable.weights import Weights
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 WEIGHTS = {"LambdaWeight": "lambda", "FargateWeight": "fargate"}
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
-NOTHING = ("didn't contain changes", "No updates are to be performed")
 LIMIT = 300.0  # seconds for CloudFormation to make a change set, which takes it a few
 
 
@@ -102,7 +101,7 @@ class ChangeSet:
                 return True
             if answer["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
                 reason = answer.get("StatusReason", answer["Status"]).rstrip(".")
-                if any(text in reason for text in NOTHING):
+                if has_no_changes(reason):
                     return False
                 raise PortableError(f"CloudFormation cannot make the change set: {reason}.")
         raise PortableError(f"CloudFormation has not made the change set in {LIMIT:.0f} s.")

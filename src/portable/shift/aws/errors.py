@@ -57,6 +57,28 @@ class NoAnswer(PortableError):
     """AWS gave no answer yet: throttling, a failure of its own, no network."""
 
 
+class NoStack(PortableError):
+    """There is no stack of that name."""
+
+
+class NotUpdating(PortableError):
+    """The stack is not in UPDATE_IN_PROGRESS, so nothing can be taken back."""
+
+
+# CloudFormation has one code, ValidationError, for all that it refuses, and for a change set
+# without changes it has no code. Its sentences are read here and nowhere else.
+REFUSALS = {
+    "does not exist": NoStack,
+    "cannot be called from current stack status": NotUpdating,
+}
+NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+
+def has_no_changes(reason: str) -> bool:
+    """Return whether `reason`, of a change set that failed, says that it would change nothing."""
+    return any(text in reason for text in NO_CHANGES)
+
+
 @contextmanager
 def sentences(region: str) -> Iterator[None]:
     """Raise `PortableError` for what boto3 raises in the block; `NoAnswer` for what may pass."""
@@ -105,4 +127,7 @@ def _answer(error: ClientError, region: str) -> PortableError:
         named = re.search(r"perform: ([a-z0-9-]+:[A-Za-z]+)", message)
         needed = named[1] if named else action
         return PortableError(f"access denied: the credentials in use need {needed}.")
-    return PortableError(f"AWS refused {action}: {message.strip().rstrip('.') or code}.")
+    refused = code == "ValidationError"
+    kinds = (kind for text, kind in REFUSALS.items() if refused and text in message)
+    kind = next(kinds, PortableError)
+    return kind(f"AWS refused {action}: {message.strip().rstrip('.') or code}.")

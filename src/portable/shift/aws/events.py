@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from portable.shift.stack import Status
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 STATUSES = {
-    "UPDATE_IN_PROGRESS": "updating",
-    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "baking",  # the bake is over, old resources go
-    "UPDATE_COMPLETE": "complete",
-    "UPDATE_ROLLBACK_IN_PROGRESS": "rolling back",
-    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "rolling back",
-    "UPDATE_ROLLBACK_COMPLETE": "rolled back",
-    "UPDATE_ROLLBACK_FAILED": "failed",
+    "UPDATE_IN_PROGRESS": Status.UPDATING,
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": Status.BAKING,  # the bake is over, old resources go
+    "UPDATE_COMPLETE": Status.COMPLETE,
+    "UPDATE_ROLLBACK_IN_PROGRESS": Status.ROLLING_BACK,
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": Status.ROLLING_BACK,
+    "UPDATE_ROLLBACK_COMPLETE": Status.ROLLED_BACK,
+    "UPDATE_ROLLBACK_FAILED": Status.FAILED,
 }
 
 

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
-from portable.shift.aws import Clients
-from portable.shift.aws_errors import NoAnswer, sentences
-from portable.shift.change_set import WEIGHTS, ChangeSet
-from portable.shift.cloudwatch_alarms import CloudWatchAlarms
+from portable.shift.aws.alarms import CloudWatchAlarms
+from portable.shift.aws.change_set import WEIGHTS, ChangeSet
+from portable.shift.aws.clients import Clients
+from portable.shift.aws.errors import NoAnswer, NoStack, NotUpdating, sentences
+from portable.shift.aws.events import STATUSES, first_update, in_force
 from portable.shift.deployment import Deployment
-from portable.shift.stack import ENDED, Alarm, Interrupted, Progress
-from portable.shift.stack_events import STATUSES, first_update, in_force
+from portable.shift.stack import ENDED, Alarm, Interrupted, Progress, Status
 from portable.weights import Weights
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ UPDATABLE = (
 class CloudFormationStack:
     """A `Stack`: `deployment` says which one, `now` returns the time with its time zone."""
 
-    keeper = "CloudFormation"
+    owner = "CloudFormation"
     poll = 5.0
 
     def __init__(
@@ -52,7 +52,7 @@ class CloudFormationStack:
         self._marker = ""  # the newest event before the update
         self._nothing = False  # the update had nothing to change
         self._cancelled = False
-        self._last = Progress("updating")
+        self._last = Progress(Status.UPDATING)
         self._listener = ("", "")  # logical id and ARN
         self._cloudwatch: CloudWatchAlarms | None = None
 
@@ -104,7 +104,7 @@ class CloudFormationStack:
         alarms = self._alarms()
         self._triggers, self._bake = triggers, bake
         self._nothing, self._cancelled = False, False
-        self._last = Progress("updating")
+        self._last = Progress(Status.UPDATING)
         name = f"portable-shift-{self.now():%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
         change_set = ChangeSet(self.clients, name, self.wait)
         try:
@@ -140,7 +140,7 @@ class CloudFormationStack:
     def progress(self) -> Progress:
         """Return the progress by the events since `begin` and the status of the stack."""
         if self._nothing:
-            return Progress("complete")
+            return Progress(Status.COMPLETE)
         try:
             self._last = self._progress()
         except NoAnswer as error:
@@ -152,9 +152,8 @@ class CloudFormationStack:
         try:
             with sentences(self.clients.region):
                 self.clients.cloudformation.cancel_update_stack(StackName=self.name)
-        except PortableError as error:
-            if "current stack status" not in error.message:
-                raise
+        except NotUpdating:
+            pass  # too late
         else:
             self._cancelled = True
 
@@ -162,25 +161,25 @@ class CloudFormationStack:
         events = list(self._events(self._marker))  # the latest first
         own, is_last = first_update(events)
         if not own:
-            return Progress("updating")  # it was accepted and has not begun
+            return Progress(Status.UPDATING)  # it was accepted and has not begun
         status = own[0].get("ResourceStatus", "")
-        kind = STATUSES.get(status, "updating")
+        kind = STATUSES.get(status, Status.UPDATING)
         if kind in ENDED and is_last and self._describe()["StackStatus"] != status:
             return self._last  # what comes next is refused until both agree
-        if kind == "updating" and (since := in_force(events, self._listener[0])):
+        if kind == Status.UPDATING and (since := in_force(events, self._listener[0])):
             passed = (self.now() - since).total_seconds()
-            return Progress("baking", min(self._bake, max(0.0, self._bake - passed)))
-        if kind == "baking":
-            return Progress("baking", 0.0)
-        if kind in ("rolling back", "rolled back"):
+            return Progress(Status.BAKING, min(self._bake, max(0.0, self._bake - passed)))
+        if kind == Status.BAKING:
+            return Progress(Status.BAKING, 0.0)
+        if kind in (Status.ROLLING_BACK, Status.ROLLED_BACK):
             return self._rollback(kind, own)
-        if kind == "failed":
+        if kind == Status.FAILED:
             reason = own[0].get("ResourceStatusReason", "").rstrip(".") or "no reason given"
             text = f"CloudFormation could not take the update of {self.name} back: {reason}."
-            return Progress("failed", reason=f"{text}{self._continue()}")
+            return Progress(Status.FAILED, reason=f"{text}{self._continue()}")
         return Progress(kind)
 
-    def _rollback(self, kind: str, own: "Sequence[StackEventTypeDef]") -> Progress:
+    def _rollback(self, kind: Status, own: "Sequence[StackEventTypeDef]") -> Progress:
         begun = next(
             (e for e in own if e.get("ResourceStatus") == "UPDATE_ROLLBACK_IN_PROGRESS"), own[0]
         )
@@ -214,9 +213,7 @@ class CloudFormationStack:
         try:
             with sentences(self.clients.region):
                 found = self.clients.cloudformation.describe_stacks(StackName=self.name)
-        except PortableError as error:
-            if "does not exist" not in error.message:
-                raise
+        except NoStack:
             raise PortableError(
                 f"there is no stack {self.name} in {self.clients.region}: `sam deploy --config-env "
                 f"{self.deployment.section}` makes it, or the region or the account is another one."

@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from portable.errors import PortableError
-from portable.shift.aws_errors import no_session
+from portable.shift.aws.errors import no_session
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

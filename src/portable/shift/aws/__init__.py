@@ -1,0 +1,1 @@
+"""What `shift` asks AWS, and nothing else of it does."""
