@@ -26,7 +26,7 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
 
 FROM ${PYTHON_IMAGE} AS code
-COPY src/portable_api /app/portable_api
+COPY src /app
 # Lambda runs the image under a user of its own: whatever the modes in the checkout, all may read.
 RUN chmod -R u=rwX,go=rX /app \
  && python -m compileall -q --invalidation-mode unchecked-hash /app
@@ -48,6 +48,6 @@ USER 10001:10001
 # which only root may do. Images that are not built on top of this one are not affected.
 ONBUILD USER root
 # No shell in between: the server itself gets SIGTERM.
-CMD ["/usr/local/bin/python", "-m", "portable_api.server"]
+CMD ["/usr/local/bin/python", "-m", "portable_runtime.server"]
 # The only layer that a code change makes anew.
-COPY --from=code /app/portable_api /app/portable_api
+COPY --from=code /app /app

@@ -3,35 +3,33 @@ PYTHON ?= python3
 ENV ?= test
 EVENT ?= alb-get
 ARGS ?=
-SKIPS ?= allowed
 
 UV_VERSION := 0.13.9
 FUNCTION_ENV := $(if $(filter test,$(ENV)),default,$(ENV))
 ALB_ENV := $(if $(filter test,$(ENV)),alb,alb-$(ENV))
 ALARMS_ENV := $(if $(filter test,$(ENV)),alarms,alarms-$(ENV))
+LOCKS := requirements-dev.txt
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY ?= 0
 
-.PHONY: help run test lint bench build invoke deploy weights destroy lock install
+.PHONY: help run test lint build invoke deploy weights destroy lock install
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z]*\)::*.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: .venv/installed ## both targets behind the listener, on this machine (ARGS="--help")
 	@portable run --env $(ENV) $(ARGS)
 
-test: .venv/installed ## every test that this machine allows (SKIPS=forbidden: all of them)
-	@pytest --skips=$(SKIPS) $(ARGS)
+test:: .venv/installed ## every test that this machine allows
+	@pytest $(ARGS)
 
-lint: .venv/installed ## formatting, types, templates
+lint:: .venv/installed ## formatting, types, templates
 	ruff format --check .
 	ruff check .
 	mypy
 	cfn-lint template.yaml alb/template.yaml alb/alarms.yaml
-
-bench: benchmarks/.venv/installed ## what it costs, next to the alternatives (ARGS="--list")
-	@benchmarks/.venv/bin/python -m benchmarks $(ARGS)
 
 build: .venv/installed ## the image, with Docker
 	sam build
@@ -59,26 +57,20 @@ destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=pro
 	sam delete --config-env $(FUNCTION_ENV)
 	copilot env delete --name $(ENV)
 
-lock: .venv/installed ## the lock files, from pyproject.toml
-	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.txt
-	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 -c requirements-dev.txt pyproject.toml -o requirements.txt
-	uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 -c requirements-dev.txt benchmarks/requirements.in -o benchmarks/requirements.txt
+lock:: .venv/installed ## the lock files, from pyproject.toml
+	$(COMPILE) --extra dev --no-emit-package portable-cli pyproject.toml -o requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
 
 install: .venv/installed ## .venv, with what is locked
 
-.venv/installed: pyproject.toml requirements-dev.txt
+# What is the repository's own: the command line, its tests, its benchmarks.
+-include cli/cli.mk
+
+.venv/installed: pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv (once)"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.txt
-	@uv pip install --quiet --python .venv/bin/python --no-deps --editable .
-	@touch $@
-
-benchmarks/.venv/installed: .venv/installed requirements.txt benchmarks/requirements.txt
-	@echo "Installing into benchmarks/.venv (once)"
-	@uv venv --quiet --clear --python .venv/bin/python benchmarks/.venv
-	@uv pip sync --quiet --compile-bytecode --python benchmarks/.venv/bin/python --require-hashes benchmarks/requirements.txt
-	@uv venv --quiet --clear --python .venv/bin/python benchmarks/.venv/lambda
-	@uv pip sync --quiet --compile-bytecode --python benchmarks/.venv/lambda/bin/python --require-hashes requirements.txt
+	@uv pip sync --quiet --python .venv/bin/python --require-hashes $(LOCKS)
+	@uv pip install --quiet --python .venv/bin/python --no-deps --editable . --requirements pyproject.toml --extra dev
 	@touch $@

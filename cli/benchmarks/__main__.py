@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints tables, writes docs/performance.md."""
+"""`make bench`: measures, prints tables, writes cli/docs/performance.md."""
 
 import importlib
 import sys
@@ -93,10 +93,12 @@ def main(only: tuple[str, ...], rounds: int | None, quick: bool, listed: bool) -
     conditions = machine.describe() | {"load": f"{load:.2f} before, {machine.load():.2f} after"}
     click.echo(f"The figures are in {report.write_json(results, conditions)}.", err=True)
     if only or quick or left_out:
-        click.echo("docs/performance.md is as it was: it is of a run of all measures.", err=True)
+        click.echo(
+            "cli/docs/performance.md is as it was: it is of a run of all measures.", err=True
+        )
     else:
         report.write(results, conditions)
-        click.echo("Wrote docs/performance.md and docs/performance.svg.", err=True)
+        click.echo("Wrote cli/docs/performance.md and cli/docs/performance.svg.", err=True)
     missed = [sentence for result in results for sentence, ok in table.goals(result) if not ok]
     sys.exit(1 if (missed or left_out) and not quick else 0)
 

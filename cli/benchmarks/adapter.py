@@ -33,7 +33,7 @@ def worker(candidate: str, app: str, path: str = "/") -> Iterator[subprocess.Pop
     python_path = os.pathsep.join(map(str, FOLDERS))
     with subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=ROOT / "cli",
         env={"PATH": os.environ["PATH"], "PYTHONPATH": python_path},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -80,7 +80,7 @@ MEASURES = [
         unit="µs",
         floor=FLOOR,
         how=f"{HOW}: the project's, which writes a line per request.",
-        start=events(500, "portable_api.app:app"),
+        start=events(500, "app.main:app"),
         goals=GOALS,
         rounds=30,
     ),

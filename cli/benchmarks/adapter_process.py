@@ -30,7 +30,7 @@ def alone(app: Any, event: Any, in_a_loop: bool) -> Run:
     A handler is a function, not a coroutine: it has to enter the loop for each event, unless that
     is left out with `in_a_loop`.
     """
-    from portable_api.alb import ALBHandler
+    from portable_runtime.alb import ALBHandler
 
     made = ALBHandler(event, context(), {}).scope  # type: ignore[arg-type]
     request = {"type": "http.request", "body": b"", "more_body": False}
@@ -72,13 +72,13 @@ def context() -> LambdaContext:
 
 def make(candidate: str, path: str, event: Any) -> Run:
     """Return what runs `candidate` with the app at `path`."""
-    from portable_api.logs import configure_logging
+    from portable_runtime.logs import configure_logging
 
     os.environ |= {"EXECUTION_ENVIRONMENT": "lambda", "ASGI_APP": path}
     configure_logging("INFO", "lambda")
     if candidate == "ours":
-        handler = importlib.import_module("portable_api.lambda_handler").handler
-        gc.freeze()  # as portable_api.lambda_runtime does after the imports
+        handler = importlib.import_module("portable_runtime.lambda_handler").handler
+        gc.freeze()  # as portable_runtime.lambda_runtime does after the imports
         return handled(handler, event)
     module, _, attribute = path.partition(":")
     app = getattr(importlib.import_module(module), attribute)

@@ -11,7 +11,7 @@ CONNECTIONS = (1, 2, 4, 8, 16, 32, 64)
 SERVERS = (
     ours("direct", "sized:app"),
     tutorial("sized.py"),
-    listener("sized:app", ROOT / "benchmarks/forms"),
+    listener("sized:app", ROOT / "cli/benchmarks/forms"),
 )
 HOW = f"The same app as a task, under `fastapi run`, and through `portable run`. {EACH}"
 

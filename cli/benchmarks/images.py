@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.lambda_forms import ROOT
 
-TUTORIAL = ROOT / "benchmarks/tutorial"
+TUTORIAL = ROOT / "cli/benchmarks/tutorial"
 
 
 class BuildFailed(Exception):
@@ -69,7 +69,7 @@ def images(folder: Path) -> list[Image]:
     for name in ("Dockerfile", ".dockerignore", "requirements.txt"):
         shutil.copy(ROOT / name, ours)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "src/portable_api", ours / "src/portable_api", ignore=ignored)
+    shutil.copytree(ROOT / "src", ours / "src", ignore=ignored)
     for side in ("server", "lambda"):
         shutil.copytree(TUTORIAL, folder / side, ignore=ignored)
         dockerfile = (TUTORIAL / f"{side}.Dockerfile").read_text()
@@ -78,7 +78,7 @@ def images(folder: Path) -> list[Image]:
         Image("base image", "portable-bench:base", folder / "base", "Dockerfile"),
         Image("tutorial form, Lambda", "portable-bench:lambda", folder / "lambda", "main.py"),
         Image("tutorial form, server", "portable-bench:server", folder / "server", "main.py"),
-        Image("ours", "portable-bench:ours", ours, "src/portable_api/app.py"),
+        Image("ours", "portable-bench:ours", ours, "src/app/main.py"),
     ]
 
 

@@ -6,11 +6,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-FOLDERS = [ROOT / "benchmarks/tutorial", ROOT / "benchmarks/forms", ROOT / "src"]
+ROOT = Path(__file__).parents[2]
+FOLDERS = [ROOT / "cli/benchmarks/tutorial", ROOT / "cli/benchmarks/forms", ROOT / "src"]
 # Handlers run with what the image has and nothing else: to find more packages takes time, and
 # FastAPI imports some that it can do without. The tests have no such environment.
-IMAGE_PYTHON = ROOT / "benchmarks/.venv/lambda/bin/python"
+IMAGE_PYTHON = ROOT / "cli/benchmarks/.venv/lambda/bin/python"
 PYTHON = str(IMAGE_PYTHON) if IMAGE_PYTHON.exists() else sys.executable
 EVENT = (ROOT / "tests/events/alb-get.json").read_bytes()
 
@@ -52,20 +52,20 @@ def stock(name: str, handler: str, **variables: str) -> Form:
 
 def ours(name: str, app: str, **variables: str) -> Form:
     """Return the app at `app` as this project runs it."""
-    arguments = ("-m", "portable_api.lambda_runtime", "portable_api.lambda_handler.handler")
+    arguments = ("-m", "portable_runtime.lambda_runtime", "portable_runtime.lambda_handler.handler")
     return Form(name, arguments, {"EXECUTION_ENVIRONMENT": "lambda", "ASGI_APP": app, **variables})
 
 
 CONSTANT = stock("constant handler", "constant.handler")
 # What is left of the floor with this project's changes to the runtime client.
 OUR_CLIENT = Form(
-    "constant handler, our client", ("-m", "portable_api.lambda_runtime", "constant.handler")
+    "constant handler, our client", ("-m", "portable_runtime.lambda_runtime", "constant.handler")
 )
 ONLY_FASTAPI = stock("import fastapi", "only_fastapi.handler")
 TUTORIAL = stock("tutorial form", "main.handler")
 OURS = ours("ours", "main:app")
 # With a request log, a typed response and a health check, which the tutorial form lacks.
-PROJECT = ours("ours, the project's app", "portable_api.app:app")
+PROJECT = ours("ours, the project's app", "app.main:app")
 
 
 def event(path: str = "/") -> bytes:

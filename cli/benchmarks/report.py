@@ -1,4 +1,4 @@
-"""docs/performance.md, its plot, and the figures as JSON."""
+"""cli/docs/performance.md, its plot, and the figures as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,16 @@ from benchmarks import table
 from benchmarks.lambda_forms import ROOT
 from benchmarks.measure import Result
 
-FOLDER = ROOT / "benchmarks/results"
+FOLDER = ROOT / "cli/benchmarks/results"
 INTRODUCTION = """\
 # Performance
 
 What the project costs, next to what one would pick instead and to the floor below both. `make
 bench` measured it and wrote this page.
 
-*The tutorial form* is what a tutorial gives (`benchmarks/tutorial`): `app = FastAPI()` with one
+*The tutorial form* is what a tutorial gives (`cli/benchmarks/tutorial`): `app = FastAPI()` with one
 route and `handler = Mangum(app)`. *ours* is the same app as this project runs it; *ours, the
-project's app* is the app of `src/portable_api`, which also writes a line per request.
+project's app* is the app of `src/portable_runtime`, which also writes a line per request.
 
 The candidates of a table were sampled in turn, so that a busy machine hits all of them. *x floor*
 is the median of the ratios to the floor, each of two samples of one round. Only ratios can be
@@ -50,8 +50,8 @@ def write(results: Sequence[Result], conditions: Mapping[str, str]) -> None:
     from benchmarks import plot  # which needs matplotlib: the tests do without
 
     date = datetime.now(UTC).date().isoformat()
-    (ROOT / "docs/performance.md").write_text(page(results, conditions, date))
-    plot.write(results, ROOT / "docs/performance.svg")
+    (ROOT / "cli/docs/performance.md").write_text(page(results, conditions, date))
+    plot.write(results, ROOT / "cli/docs/performance.svg")
 
 
 def write_json(results: Sequence[Result], conditions: Mapping[str, str]) -> Path:

@@ -11,7 +11,7 @@ from benchmarks.servers import Server, ours, serving
 from benchmarks.wrk import load, missing
 
 CONNECTIONS = 32
-PROJECT = ours("ours, the project's app", "portable_api.app:app")
+PROJECT = ours("ours, the project's app", "app.main:app")
 
 
 def after(server: Server, seconds: int) -> float:

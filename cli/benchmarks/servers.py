@@ -46,7 +46,7 @@ def ours(name: str, app: str, **variables: str) -> Server:
     own = {"EXECUTION_ENVIRONMENT": "ecs", "ASGI_APP": app, "HOST": "127.0.0.1", **variables}
     return Server(
         name,
-        lambda port: [PYTHON, "-m", "portable_api.server"],
+        lambda port: [PYTHON, "-m", "portable_runtime.server"],
         lambda port: own | {"PORT": str(port)},
     )
 

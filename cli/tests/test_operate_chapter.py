@@ -12,7 +12,7 @@ from portable.local.control import ask
 from tests.portable.load import load, wait_until
 from tests.portable.local_run import PORTABLE, LocalRun, local_run
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+README = (Path(__file__).parents[2] / "README.md").read_text()
 (CHAPTER,) = re.findall(r"^## Operate\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
 SESSION = "".join(re.findall(r"^```console\n(.*?)^```$", CHAPTER, re.MULTILINE | re.DOTALL))
 TRANSCRIPTS = [part.partition("\n") for part in re.split(r"^\$ ", SESSION, flags=re.M)[1:]]

@@ -16,17 +16,18 @@ from pydantic_core import PydanticUndefined
 from samcli.cli.main import cli as sam_cli
 from samcli.yamlhelper import yaml_parse
 
+from app.settings import Settings
 from portable.cli import main
 from portable.local.view import Summary
 from portable.manifests.system import load
-from portable_api.settings import ServerSettings
+from portable_runtime.settings import ServerSettings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-REFERENCE = (ROOT / "docs/reference.md").read_text()
-OPERATE = (ROOT / "docs/operate.md").read_text()
+REFERENCE = (ROOT / "cli/docs/reference.md").read_text()
+OPERATE = (ROOT / "cli/docs/operate.md").read_text()
 DOCS = "\n".join((README, REFERENCE, OPERATE))
-MAKEFILE = (ROOT / "Makefile").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text() + (ROOT / "cli/cli.mk").read_text()
 SAMCONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 SAMCONFIG.pop("version")
 TEMPLATES = {
@@ -95,7 +96,7 @@ def listed(title: str) -> list[str]:
 
 
 def test_targets_of_the_makefile_and_the_readme_are_the_same():
-    makefile = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE))
+    makefile = set(re.findall(r"^([a-z]+)::?.*## ", MAKEFILE, re.MULTILINE))
     assert {words[0] for words in named("make")} == makefile
 
 
@@ -202,7 +203,7 @@ def test_table_of_paths_covers_the_top_of_the_repository():
     top = {path.split("/")[0] for row in table("Path") for path in row[0].split(", ")}
     assert top == {
         *("Dockerfile", "requirements.txt", "samconfig.toml", "template.yaml"),
-        *("alb", "benchmarks", "copilot", "src", "tests"),
+        *("alb", "cli", "copilot", "src", "tests"),
     }
     modules = {path.name for path in (ROOT / "src").iterdir() if (path / "__init__.py").exists()}
     assert modules == {p.split("/")[1] for p in re.findall(r"src/\w+/", README)}
@@ -235,7 +236,7 @@ def test_names_in_camel_case_exist():
         known |= template["Parameters"].keys() | template["Outputs"].keys()
         for name, resource in template["Resources"].items():
             known |= {name, *resource["Properties"]}
-    known |= {cls.__name__ for cls in ServerSettings.__mro__}
+    known |= {cls.__name__ for cls in (*ServerSettings.__mro__, Settings)}
     spans = {re.split(r"\W", span)[0] for span in SPANS if re.match(r"([A-Z][a-z]+)+\b", span)}
     assert spans - known - {"Dockerfile"} == set()
 

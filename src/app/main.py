@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from portable_api.logs import RequestLog
-from portable_api.settings import Settings
+from app.settings import Settings
+from portable_runtime.logs import RequestLog
 
 logger = logging.getLogger(__name__)
 

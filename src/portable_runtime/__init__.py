@@ -1,1 +1,1 @@
-"""The application: one FastAPI codebase, served by AWS Lambda and by ECS Fargate."""
+"""What lets the app run on AWS Lambda and on ECS Fargate: in the image, and not the app's."""

@@ -1,6 +1,6 @@
 """Mangum with the life of a server: one event loop, one lifespan, a deadline, nothing left over.
 
-Relies on the insides of Mangum 0.22; tests/portable_api/test_mangum.py fails when they move.
+Relies on the insides of Mangum 0.22; cli/tests/runtime/test_mangum.py fails when they move.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from mangum.exceptions import UnexpectedMessage
 from mangum.protocols import LifespanCycle
 from mangum.types import LambdaContext, LambdaEvent, Message, Response, Scope
 
-from portable_api.alb import ALBHandler
-from portable_api.deadline import Deadline
+from portable_runtime.alb import ALBHandler
+from portable_runtime.deadline import Deadline
 
 logger = logging.getLogger(__name__)
 

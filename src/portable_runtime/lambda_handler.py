@@ -6,10 +6,10 @@ import sys
 import threading
 from typing import Any
 
-from portable_api.adapter import LambdaApp
-from portable_api.idle import on_sigterm
-from portable_api.logs import configure_logging
-from portable_api.settings import Settings, load_app
+from portable_runtime.adapter import LambdaApp
+from portable_runtime.idle import on_sigterm
+from portable_runtime.logs import configure_logging
+from portable_runtime.settings import BaseSettings, load_app
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -40,7 +40,7 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-settings = Settings.from_environment(os.environ)
+settings = BaseSettings.from_environment(os.environ)
 configure_logging(settings.log_level, settings.execution_environment)
 lambda_app = LambdaApp(load_app(settings.asgi_app))
 if threading.current_thread() is threading.main_thread():

@@ -1,4 +1,4 @@
-"""Starts the Lambda runtime client: `python -m portable_api.lambda_runtime MODULE.HANDLER`."""
+"""Starts the Lambda runtime client: `python -m portable_runtime.lambda_runtime MODULE.HANDLER`."""
 
 import gc
 
@@ -8,7 +8,7 @@ import os  # noqa: E402
 import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
-from portable_api.idle import busy  # noqa: E402
+from portable_runtime.idle import busy  # noqa: E402
 
 # On an image that is not an AWS base image the client needs to be told that it may answer in
 # UTF-8; it knows those by this name, from 3.12 on. The variable is reserved in a function's

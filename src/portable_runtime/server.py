@@ -1,4 +1,4 @@
-"""The Fargate side: `python -m portable_api.server` serves the app with uvicorn."""
+"""The Fargate side: `python -m portable_runtime.server` serves the app with uvicorn."""
 
 import gc
 import os
@@ -6,8 +6,8 @@ import sys
 
 import uvicorn
 
-from portable_api.logs import configure_logging
-from portable_api.settings import ServerSettings, SettingsError, load_app
+from portable_runtime.logs import configure_logging
+from portable_runtime.settings import ServerSettings, SettingsError, load_app
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ class SettingsError(Exception):
     """An environment variable is missing or has a value that is not accepted."""
 
 
-class Settings(BaseModel):
+class BaseSettings(BaseModel):
     """What both targets read: upper-case environment variables of the same names."""
 
     # A sandbox never builds the validator of `ServerSettings`.
@@ -21,7 +21,7 @@ class Settings(BaseModel):
 
     execution_environment: Literal["lambda", "ecs"]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    asgi_app: str = Field("portable_api.app:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
+    asgi_app: str = Field("app.main:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -34,7 +34,7 @@ class Settings(BaseModel):
             raise SettingsError(" ".join(map(_sentence, error.errors()))) from None
 
 
-class ServerSettings(Settings):
+class ServerSettings(BaseSettings):
     """What only the Fargate side reads. Times are in seconds.
 
     The keep-alive is longer than the ALB's idle timeout (60), or the ALB answers 502 for a
@@ -99,7 +99,7 @@ def load_app(path: str) -> Any:
 def _sentence(error: Any) -> str:
     name = str(error["loc"][0]).upper()
     if error["type"] == "missing":
-        allowed = Settings.model_fields[error["loc"][0]].annotation.__args__  # type: ignore[union-attr]
+        allowed = BaseSettings.model_fields[error["loc"][0]].annotation.__args__  # type: ignore[union-attr]
         return f"{name} is not set: it should be {' or '.join(map(repr, allowed))}."
     message = error["msg"].removeprefix("Value error, ")
     return f"{name} is {error['input']!r}: {message[:1].lower()}{message[1:]}."

@@ -2,6 +2,6 @@
 
 from main import app
 
-from portable_api.logs import RequestLog
+from portable_runtime.logs import RequestLog
 
 app.add_middleware(RequestLog, target="ecs")

@@ -6,7 +6,7 @@ from portable.commands import cost, fault, parity, restart, run, shift, split
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="portable-api")
+@click.version_option(package_name="portable-cli")
 def main() -> None:
     """Run one FastAPI codebase on AWS Lambda and on ECS Fargate."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 IMAGE = "apifunction:latest"  # `sam build` names it for the function's logical id
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

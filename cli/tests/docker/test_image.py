@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MANIFEST = yaml.safe_load((ROOT / "copilot/api/manifest.yml").read_text())
 
 
@@ -48,11 +48,11 @@ def changed_image(buildkit, buildkit_image, run, tmp_path_factory):
     context = tmp_path_factory.mktemp("checkout")
     for name in ["Dockerfile", ".dockerignore", "requirements.txt"]:
         shutil.copy2(ROOT / name, context)
-    package = context / "src/portable_api"
-    shutil.copytree(ROOT / "src/portable_api", package)
-    with (package / "app.py").open("a") as app:
+    source = context / "src"
+    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    with (source / "app/main.py").open("a") as app:
         app.write("# changed\n")
-    for path in [package, *package.iterdir()]:
+    for path in [source, *source.rglob("*")]:
         path.chmod(0o700 if path.is_dir() else 0o600)
     tag = buildkit(context, "portable-api-test:changed")
     yield tag
@@ -140,12 +140,14 @@ print(json.dumps({each.name.lower().replace("_", "-"): each.version for each in 
     assert {"awslambdaric", "fastapi", "mangum", "uvicorn"} <= installed.keys()
 
 
-def test_has_only_the_package_of_the_app_from_src(image, in_image):
+def test_has_what_is_in_src_and_nothing_of_the_command_line(image, in_image):
     code = """
 import json, os
-print(json.dumps([name for name in os.listdir("/app") if name.startswith("portable")]))
+print(json.dumps([name for name in os.listdir("/app") if name.startswith(("app", "portable"))]))
 """
-    assert in_image(image, code) == ["portable_api"]
+    found = in_image(image, code)
+    assert isinstance(found, list)
+    assert sorted(found) == ["app", "portable_runtime"]
 
 
 def test_has_trusted_bytecode_for_every_module(image, in_image):
@@ -185,5 +187,5 @@ def test_code_change_makes_only_the_last_layer_anew(buildkit_image, changed_imag
 def test_imports_under_any_user_also_from_a_private_checkout(changed_image, run):
     """Lambda does not run an image under the user that the image names."""
     options = ["--rm", "--read-only", "--user", "993:990", "--env", "EXECUTION_ENVIRONMENT=lambda"]
-    imports = "import portable_api.server, portable_api.lambda_handler"
+    imports = "import portable_runtime.server, portable_runtime.lambda_handler"
     run("docker", "run", *options, changed_image, "/usr/local/bin/python", "-c", imports)

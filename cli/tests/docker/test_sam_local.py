@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = Path(__file__).parents[3] / "tests/events"
 
 
 class Invocation(NamedTuple):

@@ -1,6 +1,6 @@
 """Render everything under copilot/ with the real `copilot`, with no network and no AWS account.
 
-    python tests/manifests/copilot_offline.py DIRECTORY
+    python cli/tests/manifests/copilot_offline.py DIRECTORY
 
 writes there what a deployment would hand to CloudFormation: for every environment ENV the files
 ENV.env.yml and SERVICE-ENV.stack.yml, each with its .params.json.
@@ -29,7 +29,7 @@ from moto import mock_aws
 from moto.cloudformation.models import cloudformation_backends
 from moto.moto_proxy.proxy3 import CertificateCreator, ProxyRequestHandler
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/copilot"
 

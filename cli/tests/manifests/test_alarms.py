@@ -13,7 +13,7 @@ from cfnlint import lint_file
 from cfnlint.config import ManualArgs
 from cloud_radar.cf.unit import Template
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "alb/alarms.yaml"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:pages"
 ACCOUNT = Template.AccountId

@@ -10,7 +10,7 @@ from cfnlint import lint_file
 from cfnlint.config import ManualArgs
 from cloud_radar.cf.unit import Template
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "alb/template.yaml"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 IMPORTS = {

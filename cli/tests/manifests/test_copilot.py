@@ -17,7 +17,7 @@ import yaml
 from cfnlint.api import lint_file
 from cfnlint.decode import cfn_yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = ["test", "prod"]
 
 # What cfn-lint finds in Copilot's own part of the templates, by rule and resource. None of it is
@@ -44,7 +44,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A process of its own: no other test sees the fake account, and it sees nothing of the user's.
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     home = {"HOME": str(tmp_path_factory.mktemp("home"))}
-    command = [sys.executable, ROOT / "tests/manifests/copilot_offline.py", directory]
+    command = [sys.executable, ROOT / "cli/tests/manifests/copilot_offline.py", directory]
     subprocess.run(command, env=own | home, check=True, timeout=120)
     return directory
 
@@ -228,7 +228,7 @@ def test_server_listens_on_the_port_that_is_mapped(container, variables):
 
 
 def test_container_starts_the_server(container):
-    assert container["Command"] == ["/usr/local/bin/python", "-m", "portable_api.server"]
+    assert container["Command"] == ["/usr/local/bin/python", "-m", "portable_runtime.server"]
     assert "EntryPoint" not in container
 
 

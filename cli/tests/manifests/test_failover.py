@@ -13,7 +13,7 @@ import pytest
 from cloud_radar.cf.unit import Template
 from moto import mock_aws
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REGION = "us-east-1"
 ARN = f"arn:aws:%s:{REGION}:{Template.AccountId}:%s"
 DOWN = {side: f"portable-api-test-{side}-down" for side in ("lambda", "fargate")}

@@ -22,9 +22,9 @@ from samtranslator.model.preferences.deployment_preference_collection import (
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from portable_api.logs import RequestLog
+from portable_runtime.logs import RequestLog
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
 ALB_TEMPLATE = ROOT / "alb/template.yaml"
 EVENTS = ROOT / "tests/events"
@@ -105,8 +105,8 @@ def test_runs_the_image_with_the_lambda_entry_point(function: dict[str, Any]) ->
     assert function["PackageType"] == "Image"
     assert function["Architectures"] == ["x86_64"]
     assert function["ImageConfig"] == {
-        "EntryPoint": ["/usr/local/bin/python", "-m", "portable_api.lambda_runtime"],
-        "Command": ["portable_api.lambda_handler.handler"],
+        "EntryPoint": ["/usr/local/bin/python", "-m", "portable_runtime.lambda_runtime"],
+        "Command": ["portable_runtime.lambda_handler.handler"],
     }
     assert function["Environment"]["Variables"]["EXECUTION_ENVIRONMENT"] == "lambda"
 

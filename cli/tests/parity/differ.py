@@ -19,7 +19,7 @@ from portable.local.view import Summary
 from portable.parity.both_targets import both_targets
 from tests.parity.mirror_app import Order
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MIRROR = "tests.parity.mirror_app:app"
 TIMEOUT = 60.0  # seconds; no answer takes as long
 

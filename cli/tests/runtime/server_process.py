@@ -9,7 +9,7 @@ from pathlib import Path
 
 from portable.local.processes import free_port
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def serving(
         **variables,
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "portable_api.server"],
+        [sys.executable, "-m", "portable_runtime.server"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from portable_api import adapter
-from portable_api.adapter import EventError, LambdaApp
+from portable_runtime import adapter
+from portable_runtime.adapter import EventError, LambdaApp
 
 EVENT = {
     "requestContext": {"elb": {"targetGroupArn": "arn"}},

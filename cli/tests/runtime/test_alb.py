@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portable_api.alb import MAX_RESPONSE, ALBHandler
+from portable_runtime.alb import MAX_RESPONSE, ALBHandler
 
 CONFIG: Any = None
 

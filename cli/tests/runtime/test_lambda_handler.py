@@ -18,9 +18,9 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from portable.local.lambda_events import response as alb_response
-from portable_api.adapter import EventError, LambdaApp
-from portable_api.logs import configure_logging
-from portable_api.settings import Settings
+from portable_runtime.adapter import EventError, LambdaApp
+from portable_runtime.logs import configure_logging
+from portable_runtime.settings import BaseSettings
 
 CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
 
@@ -31,9 +31,9 @@ def lambda_handler(monkeypatch):
     root, mangum = logging.getLogger(), logging.getLogger("mangum")
     before = (root.level, root.handlers[:], mangum.level, signal.getsignal(signal.SIGTERM))
     monkeypatch.setenv("EXECUTION_ENVIRONMENT", "lambda")
-    for name in ("portable_api.app", "portable_api.lambda_handler"):
+    for name in ("app.main", "portable_runtime.lambda_handler"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module("portable_api.lambda_handler")
+    module = importlib.import_module("portable_runtime.lambda_handler")
     yield module
     module.lambda_app.stop()
     signal.signal(signal.SIGTERM, before[3])
@@ -96,8 +96,8 @@ def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, ev
     (on_lambda,) = request_lines(capsys.readouterr().out)
 
     async def on_fargate() -> None:
-        app = importlib.import_module("portable_api.app").create_app(
-            Settings(execution_environment="ecs")
+        app = importlib.import_module("app.main").create_app(
+            BaseSettings(execution_environment="ecs")
         )
         headers = {name: values[0] for name, values in sent["multiValueHeaders"].items()}
         transport = httpx.ASGITransport(app)
@@ -159,8 +159,8 @@ def test_an_app_without_a_lifespan_works(lambda_app, event):
 
 
 def test_an_exception_is_a_500_and_an_error_in_the_log(lambda_app, event, capsys):
-    app = importlib.import_module("portable_api.app").create_app(
-        Settings(execution_environment="lambda")
+    app = importlib.import_module("app.main").create_app(
+        BaseSettings(execution_environment="lambda")
     )
 
     @app.get("/fails")
@@ -214,7 +214,7 @@ def test_repeated_headers_and_parameters_arrive_whole(lambda_app, event):
     [({}, "EXECUTION_ENVIRONMENT"), ({"EXECUTION_ENVIRONMENT": "lambda", "LOG_LEVEL": "x"}, "LOG")],
 )
 def test_a_bad_setting_stops_the_import(environment, named):
-    command = [sys.executable, "-c", "import portable_api.lambda_handler"]
+    command = [sys.executable, "-c", "import portable_runtime.lambda_handler"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"SettingsError: {named}" in done.stderr.splitlines()[-1]
@@ -222,7 +222,9 @@ def test_a_bad_setting_stops_the_import(environment, named):
 
 def test_the_server_is_not_imported():
     """The Lambda side starts cold: what it does not need costs time at every one."""
-    script = "import sys, portable_api.lambda_handler; print('uvicorn:', 'uvicorn' in sys.modules)"
+    script = (
+        "import sys, portable_runtime.lambda_handler; print('uvicorn:', 'uvicorn' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={"EXECUTION_ENVIRONMENT": "lambda"},

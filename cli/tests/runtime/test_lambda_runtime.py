@@ -7,14 +7,14 @@ import sys
 
 START = """
 import gc, threading
-from portable_api import idle, lambda_runtime
+from portable_runtime import idle, lambda_runtime
 before = gc.isenabled()
 lambda_runtime.LambdaRuntimeClient.wait_next_invocation = lambda self: idle.busy.locked()
 client = lambda_runtime.RuntimeClient("127.0.0.1:9", True)
 """
 SANDBOX = """
 import os, signal, sys, time
-from portable_api import idle
+from portable_runtime import idle
 
 def end():
     print("ended", flush=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portable_api.logs import JSONFormatter, RequestLog, configure_logging, timestamp
+from portable_runtime.logs import JSONFormatter, RequestLog, configure_logging, timestamp
 
 FIELDS = [
     "timestamp",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.portable_api import server_process
-from tests.portable_api.server_process import until
+from tests.runtime import server_process
+from tests.runtime.server_process import until
 
 APP = """
 import asyncio
@@ -90,7 +90,7 @@ def test_headers_as_large_as_the_load_balancers(tmp_path):
 
 
 def test_the_projects_own_app_and_its_log(tmp_path):
-    with serving(tmp_path, ASGI_APP="portable_api.app:app") as (server, port):
+    with serving(tmp_path, ASGI_APP="app.main:app") as (server, port):
         response, body = get(port, X_Amzn_Trace_Id="Root=1-a-b")
         assert (response.status, body) == (200, '"Hello from ecs"')
         line = json.loads(until(server, "duration_ms"))
@@ -109,7 +109,7 @@ def test_the_projects_own_app_and_its_log(tmp_path):
     ],
 )
 def test_a_bad_setting_is_one_sentence_and_status_1(variables, message):
-    command = [sys.executable, "-m", "portable_api.server"]
+    command = [sys.executable, "-m", "portable_runtime.server"]
     done = subprocess.run(command, env=variables, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(message)

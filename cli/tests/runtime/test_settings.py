@@ -1,4 +1,4 @@
-"""Settings: read once from a mapping, refused by name."""
+"""BaseSettings: read once from a mapping, refused by name."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from portable_api.settings import ServerSettings, Settings, SettingsError, load_app
+from portable_runtime.settings import BaseSettings, ServerSettings, SettingsError, load_app
 
 ECS = {"EXECUTION_ENVIRONMENT": "ecs"}
 
@@ -16,7 +16,7 @@ def test_defaults():
     assert settings.model_dump() == {
         "execution_environment": "ecs",
         "log_level": "INFO",
-        "asgi_app": "portable_api.app:app",
+        "asgi_app": "app.main:app",
         "host": "0.0.0.0",  # noqa: S104
         "port": 8080,
         "keep_alive_seconds": 75,
@@ -41,7 +41,7 @@ def test_every_variable_is_read_and_others_are_not():
 
 
 def test_the_lambda_side_does_not_read_the_servers_variables():
-    Settings.from_environment({"EXECUTION_ENVIRONMENT": "lambda", "PORT": "none"})
+    BaseSettings.from_environment({"EXECUTION_ENVIRONMENT": "lambda", "PORT": "none"})
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_bad_value_is_named(name, value):
 
 def test_a_missing_environment_names_the_values():
     with pytest.raises(SettingsError) as error:
-        Settings.from_environment({})
+        BaseSettings.from_environment({})
     assert str(error.value) == "EXECUTION_ENVIRONMENT is not set: it should be 'lambda' or 'ecs'."
 
 
@@ -90,7 +90,7 @@ def test_every_fault_is_named_at_once():
 
 def test_settings_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
-        Settings.from_environment(ECS).log_level = "DEBUG"
+        BaseSettings.from_environment(ECS).log_level = "DEBUG"
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_the_models_of_an_app_are_built_as_always():
     """Only those of FastAPI wait, until the OpenAPI document is asked for."""
     script = """
 import sys
-from portable_api.settings import load_app
+from portable_runtime.settings import load_app
 load_app("fastapi:FastAPI")
 from pydantic import BaseModel
 from fastapi import FastAPI

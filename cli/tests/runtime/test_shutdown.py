@@ -7,8 +7,8 @@ import threading
 from contextlib import AbstractContextManager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
-from tests.portable_api import server_process
-from tests.portable_api.server_process import ROOT, until
+from tests.runtime import server_process
+from tests.runtime.server_process import ROOT, until
 
 
 def serving(**variables: str) -> AbstractContextManager[tuple[subprocess.Popen[str], int]]:

@@ -71,7 +71,7 @@ def under_load(
     async def main() -> Load:
         system = load(ROOT, "test", {})
         fargate = system.load_balancer.group("ip")
-        app = "tests.portable.sample_app:app"
+        app = "cli.tests.portable.sample_app:app"
         launcher = HostLauncher(system, ROOT, app, {}, lambda name, line: None)
         group = IPTargetGroup(
             "fargate",

@@ -20,7 +20,7 @@ import pytest
 
 from tests.portable.local_run import PORTABLE, ROOT, LocalRun, local_run
 
-SAMPLE = ("--app", "tests.portable.sample_app:app")
+SAMPLE = ("--app", "cli.tests.portable.sample_app:app")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path)
     for name in ("alb", "copilot"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("src", "tests"):
+    for name in ("src", "cli"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 

@@ -8,7 +8,7 @@ import pytest
 from portable.errors import PortableError
 from portable.manifests import agreement
 from portable.manifests.system import load
-from portable_api.settings import ServerSettings
+from portable_runtime.settings import ServerSettings
 
 ALB = "alb/template.yaml"
 SAM = "template.yaml"
@@ -22,7 +22,7 @@ def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (SAM, "samconfig.toml", ALB, SERVICE, PATCHES):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
-    shutil.copytree(root / "src/portable_api", tmp_path / "src/portable_api")
+    shutil.copytree(root / "src", tmp_path / "src")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -153,13 +153,13 @@ def test_the_manifests_of_this_repository_agree(root, environment):
         ),
         (
             SAM,
-            "portable_api.lambda_handler.handler",
-            "portable_api.nothing.handler",
-            [SAM, "ImageConfig.Command", "portable_api.nothing.handler", "nothing.py"],
+            "portable_runtime.lambda_handler.handler",
+            "portable_runtime.nothing.handler",
+            [SAM, "ImageConfig.Command", "portable_runtime.nothing.handler", "nothing.py"],
         ),
         (
             SAM,
-            "portable_api.lambda_handler.handler",
+            "portable_runtime.lambda_handler.handler",
             "handler",
             [SAM, "ImageConfig.Command", "'handler'"],
         ),
@@ -218,7 +218,7 @@ def test_a_variable_that_is_not_set_has_the_apps_own_default(copy):
     )
     with pytest.raises(PortableError, match=f"KEEP_ALIVE_SECONDS is {keep_alive}:"):
         agreement.check(load(copy, "test", {}), copy)
-    shutil.copy(Path(__file__).parents[3] / ALB, alb)
+    shutil.copy(Path(__file__).parents[4] / ALB, alb)
     graceful = defaults["graceful_shutdown_seconds"]
     patches = copy / PATCHES
     patches.write_text(patches.read_text().replace("  value: 30", f"  value: {graceful}"))

@@ -40,8 +40,12 @@ def refusal(copy: Path, environment: str = "test", **weights: int) -> str:
 def test_the_function(root):
     function = load(root, "test", {}).function
     assert function.logical_id == "ApiFunction"
-    assert function.entry_point == ("/usr/local/bin/python", "-m", "portable_api.lambda_runtime")
-    assert function.handler == "portable_api.lambda_handler.handler"
+    assert function.entry_point == (
+        "/usr/local/bin/python",
+        "-m",
+        "portable_runtime.lambda_runtime",
+    )
+    assert function.handler == "portable_runtime.lambda_handler.handler"
     assert function.environment["EXECUTION_ENVIRONMENT"] == "lambda"
     assert (function.timeout, function.architecture) == (30, "x86_64")
 
@@ -50,7 +54,7 @@ def test_the_function(root):
 def test_the_service_with_the_overrides_of_its_environment(root, environment, read_only):
     service = load(root, environment, {}).service
     assert (service.path, service.port, service.count) == (SERVICE, 8080, 2)
-    assert service.command == ("/usr/local/bin/python", "-m", "portable_api.server")
+    assert service.command == ("/usr/local/bin/python", "-m", "portable_runtime.server")
     assert service.variables["EXECUTION_ENVIRONMENT"] == "ecs"
     assert service.platform == "linux/x86_64"
     assert service.read_only is read_only

@@ -265,7 +265,7 @@ def test_the_projects_own_app_differs_in_its_name_only():
 
 
 def test_the_page_names_every_option():
-    page = (ROOT / "docs" / "parity.md").read_text()
+    page = (ROOT / "cli/docs" / "parity.md").read_text()
     named = re.findall(r"^\| `(--[a-z]+)` \|([^|]*)\|", page, re.MULTILINE)
     options = [option for option in cli_parity.params if isinstance(option, click.Option)]
     assert [name for name, _ in named] == [option.opts[0] for option in options]
@@ -389,7 +389,7 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
         pytest.param(
             [
                 "--app",
-                "tests.portable.foreign_apps:wsgi",
+                "cli.tests.portable.foreign_apps:wsgi",
                 *(
                     part
                     for path in (
@@ -426,13 +426,13 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
             id="wsgi",
         ),
         pytest.param(
-            ["--app", "tests.portable.foreign_apps:starlette", "--schema", "/schema"],
+            ["--app", "cli.tests.portable.foreign_apps:starlette", "--schema", "/schema"],
             id="starlette",
         ),
         pytest.param(
             [
                 "--app",
-                "tests.portable.foreign_apps:starlette",
+                "cli.tests.portable.foreign_apps:starlette",
                 *("--path", "/static/applications.py", "--path", "/static/none", "--path", "/none"),
                 *("--path", "/items", "--path", "/items/", "--path", "/stream"),
             ],
@@ -441,7 +441,7 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
         pytest.param(
             [
                 "--app",
-                "tests.portable.foreign_apps:litestar_app",
+                "cli.tests.portable.foreign_apps:litestar_app",
                 "--schema",
                 "/schema/openapi.json",
             ],
@@ -450,7 +450,7 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
         pytest.param(
             [
                 "--app",
-                "tests.portable.foreign_apps:litestar_app",
+                "cli.tests.portable.foreign_apps:litestar_app",
                 *("--path", "/schema", "--path", "/schema/openapi.yaml", "--path", "/schema/redoc"),
                 *("--path", "/schema/none", "--path", "/books", "--path", "/file"),
             ],

@@ -7,14 +7,14 @@ import logging
 import httpx
 import pytest
 
-from portable_api.settings import Settings
+from app.settings import Settings
 
 
 @pytest.fixture
 def create_app(monkeypatch):
     # The module-level app, which the servers import, needs to know its target.
     monkeypatch.setenv("EXECUTION_ENVIRONMENT", "ecs")
-    return importlib.import_module("portable_api.app").create_app
+    return importlib.import_module("app.main").create_app
 
 
 def get(app, *paths: str, method: str = "GET") -> list[httpx.Response]:

@@ -1,0 +1,27 @@
+# Included by the Makefile of the repository, not part of a service that is made from it.
+SKIPS ?= allowed
+LOCKS += cli/requirements-dev.txt
+BENCH := cli/benchmarks
+
+.PHONY: bench
+
+test:: .venv/installed
+	@cd cli && pytest --skips=$(SKIPS) $(ARGS)
+
+lint:: .venv/installed
+	cd cli && mypy
+
+bench: $(BENCH)/.venv/installed ## what it costs, next to the alternatives (ARGS="--list")
+	@cd cli && benchmarks/.venv/bin/python -m benchmarks $(ARGS)
+
+lock:: .venv/installed
+	$(COMPILE) -c requirements-dev.txt --extra dev cli/pyproject.toml -o cli/requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt $(BENCH)/requirements.in -o $(BENCH)/requirements.txt
+
+$(BENCH)/.venv/installed: .venv/installed requirements.txt $(BENCH)/requirements.txt
+	@echo "Installing into $(BENCH)/.venv (once)"
+	@uv venv --quiet --clear --python .venv/bin/python $(BENCH)/.venv
+	@uv pip sync --quiet --compile-bytecode --python $(BENCH)/.venv/bin/python --require-hashes $(BENCH)/requirements.txt
+	@uv venv --quiet --clear --python .venv/bin/python $(BENCH)/.venv/lambda
+	@uv pip sync --quiet --compile-bytecode --python $(BENCH)/.venv/lambda/bin/python --require-hashes requirements.txt
+	@touch $@
