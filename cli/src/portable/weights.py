@@ -26,5 +26,22 @@ class Weights:
         """Return the expected share of `side`, 0 to 1."""
         return self.of(side) / (self.lambda_ + self.fargate)
 
+    def times(self, factor: int) -> "Weights":
+        """Return both weights multiplied by `factor`, which are the same shares."""
+        return Weights(factor * self.lambda_, factor * self.fargate)
+
+    def in_other_numbers(self) -> "Weights":
+        """Return other weights of the same shares: half of these where that goes, or twice these.
+
+        Percents are doubled, and their doubles halved. Raises `ValueError` where there are none.
+        """
+        is_even = not self.lambda_ % 2 and not self.fargate % 2
+        fits = 2 * max(self.lambda_, self.fargate) <= MAX_WEIGHT
+        if is_even and (self.lambda_ + self.fargate > 100 or not fits):
+            return Weights(self.lambda_ // 2, self.fargate // 2)
+        if fits:
+            return self.times(2)
+        raise ValueError(f"{self} has no other numbers up to {MAX_WEIGHT}")
+
     def __str__(self) -> str:
         return f"lambda {self.lambda_}, fargate {self.fargate}"

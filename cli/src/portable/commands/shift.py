@@ -52,7 +52,6 @@ def _bake(text: str | None, local: bool) -> int:
 @click.option("--env", "environment", default="test", show_default=True, help="Environment.")
 @click.option(
     "--to",
-    required=True,
     type=click.Choice(["lambda", "fargate"]),
     help="The side that gets more of the requests.",
 )
@@ -71,14 +70,20 @@ def _bake(text: str | None, local: bool) -> int:
     help="How long the alarms are watched after each step: 90s, 5m, 1h or 0. "
     "Whole minutes on AWS, at most 180m.  [default: 5m; with --local 20s]",
 )
+@click.option(
+    "--clear-triggers",
+    is_flag=True,
+    help="Remove the rollback triggers that a shift left on the stack, and shift nothing.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--local", is_flag=True, help="Shift a local run instead of AWS.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the local run.  [default: 8080]")
 def shift(
     environment: str,
-    to: str,
+    to: str | None,
     shares: tuple[int, ...],
     bake: str | None,
+    clear_triggers: bool,
     dry_run: bool,
     local: bool,
     port: int | None,
@@ -89,13 +94,18 @@ def shift(
     and takes it back when one goes off; the weights from before the shift are then restored.
     """
     from portable.shift.deployment import deployment, write_weights
-    from portable.shift.plan import make_plan
+    from portable.shift.plan import make_plan, refusal
     from portable.shift.shift import INTERRUPTED, ForceQuit, Shift
     from portable.shift.signals import Signals
 
     if port is not None and not local:
         raise PortableError("--port is of a local run: add --local.")
-    seconds = _bake(bake, local)
+    if clear_triggers and (to or local):
+        text = "it shifts nothing" if to else "a local run keeps none"
+        raise PortableError(f"--clear-triggers goes without {'--to' if to else '--local'}: {text}.")
+    if not clear_triggers and not to:
+        raise click.UsageError("Missing option '--to'. Choose from: lambda, fargate")
+    seconds = 0 if clear_triggers else _bake(bake, local)
 
     def now() -> datetime:
         return datetime.now(UTC)
@@ -117,7 +127,10 @@ def shift(
         stack = CloudFormationStack(target, answers, signals.wait, now)
         command = f"portable shift --env {environment}"
     try:
-        plan = make_plan(stack, to, shares, seconds)
+        try:
+            plan = make_plan(stack, to or "", () if clear_triggers else shares, seconds)
+        except PortableError as error:
+            raise refusal(error, stack, f"{command} --clear-triggers") from None
         if dry_run or not plan.steps:
             for line in plan.lines():
                 click.echo(line)

@@ -18,6 +18,7 @@ class LocalStack:
         self.owner = "the local run"
         self.look = f"portable split http://127.0.0.1:{port}"
         self.poll = 0.5
+        self.keeps_triggers = False
 
     def _ask(self, command: str, **arguments: Any) -> Answer:
         try:
@@ -36,6 +37,10 @@ class LocalStack:
     def alarms(self) -> list[Alarm]:
         """Return the composite alarm of each side."""
         return _composites(self._ask("state")["alarms"])
+
+    def kept_triggers(self) -> Sequence[Alarm]:
+        """Return nothing: each update has its own."""
+        return ()
 
     def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:
         """Start an update; the local run itself watches `triggers` and takes it back."""

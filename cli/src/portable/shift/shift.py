@@ -8,11 +8,16 @@ from typing import Protocol
 
 from portable.errors import PortableError
 from portable.shift.durations import written
-from portable.shift.plan import Kind, Plan, Step, at, cause, other
+from portable.shift.plan import Kind, Plan, Step, at, cause, clear_step, other
 from portable.shift.stack import ENDED, Alarm, Gone, Interrupted, Progress, Stack, Status
 from portable.weights import Weights
 
 INTERRUPTED = 130  # as a shell reports a command that SIGINT ended
+WAITED = {  # what a signal is answered while one of these updates is under way
+    None: "Interrupted: the rollback is waited for, a second signal leaves it.",
+    Kind.RESTORE: "Interrupted: the weights are restored, a second signal leaves it.",
+    Kind.CLEAR: "Interrupted: the rollback triggers are removed, a second signal leaves it.",
+}
 
 
 class Cancel(Enum):
@@ -75,7 +80,8 @@ class Shift:
         self.completed = 0
         self.step: Step | None = None  # under way
         self.state: Status | None = None  # of the step that is under way
-        self.restoring = False
+        self.last: Kind | None = None  # of an update that is waited for whatever happens
+        self.watched = False  # an update with triggers began
         self.interrupted = False
         self.cancel = Cancel.NO
 
@@ -111,14 +117,20 @@ class Shift:
                 return self._stopped("The step was complete before it could be taken back.")
             if moved := self._moved():
                 text = f"The shift ends here, as something else moved the listener: {moved}."
+                text += self._clear()
                 return Outcome(1, f"{text}\n{self._commands(moved)}".rstrip(), moved)
-        return Outcome(0, f"The listener has {self.now}.", self.now)
+        left = self._clear()
+        text = f"{self._weights_now()}{left}"
+        if any(step.kind is Kind.CLEAR for step in self.plan.steps):
+            text += " The rollback triggers are removed."
+        return Outcome(1 if left else 0, text, self.now)
 
     def _update(self, step: Step) -> Progress:
         """Make one update and return how it ended."""
         self._show(step, Progress(Status.UPDATING))
         self.stack.begin(step.weights, step.triggers, step.bake)
         self.step = step
+        self.watched = self.watched or bool(step.triggers)
         while True:
             progress = self.stack.progress()
             self._show(step, progress)
@@ -132,8 +144,8 @@ class Shift:
         if self.interrupted:
             raise ForceQuit
         self.interrupted = True
-        if step.kind is Kind.RESTORE or progress.status is Status.ROLLING_BACK:
-            self.view.tell("Interrupted: the rollback is waited for, a second signal leaves it.")
+        if self.last or progress.status is Status.ROLLING_BACK:
+            self.view.tell(WAITED[self.last])
             return
         self.view.tell("Interrupted: the step is taken back, a second signal does not wait for it.")
         self.cancel = Cancel.ASKED
@@ -154,12 +166,14 @@ class Shift:
         text = f"The step to {step.weights} was rolled back{_why(ended)}."
         if moved := self._moved():
             text += f" Something else moved the listener meanwhile and is left alone: {moved}."
-            return Outcome(1, text, moved)
+            return Outcome(1, f"{text}{self._clear()}", moved)
         before = self.plan.before
         if self.now == before:
-            return Outcome(1, f"{text} The listener has {before}, as before the shift.", before)
+            left = self._clear()
+            same = "as before the shift" if self.now == before else "the shares from before it"
+            return Outcome(1, f"{text} The listener has {self.now}, {same}.{left}", self.now)
         try:
-            failure = self._restore(Step(before, 0, kind=Kind.RESTORE))
+            failure = self._insist(Step(before, 0, kind=Kind.RESTORE))
         except PortableError as error:
             failure = error.message
             if isinstance(error, Gone):
@@ -173,21 +187,47 @@ class Shift:
         self.now = before
         return Outcome(1, f"{text} The listener has {before} again, as before the shift.", before)
 
-    def _restore(self, restore: Step) -> str:
-        """Return what went wrong, nothing if nothing did."""
-        self.restoring = True
+    def _insist(self, step: Step) -> str:
+        """Make an update that a signal does not end; return what went wrong, or nothing."""
+        self.last = step.kind
         while True:
             try:
-                ended = self._update(restore)
+                ended = self._update(step)
                 break
             except Interrupted:
                 if self.interrupted:
                     raise ForceQuit from None
                 self.interrupted = True
-                self.view.tell("Interrupted: the weights are restored, a second signal leaves it.")
+                self.view.tell(WAITED[self.last])
         if ended.status is Status.COMPLETE:
             return ""
         return ended.reason or "the stack took the update back."
+
+    def _clear(self) -> str:
+        """Remove the rollback triggers, where the stack would keep them for its next update.
+
+        Return what remains to be told, to be put after a sentence: nothing if they are removed.
+        """
+        if not self.watched or not self.stack.keeps_triggers:
+            return ""
+        try:
+            if not self.stack.kept_triggers():
+                return ""
+            if self._moved():
+                failure = "the weights are not those of the shift any more."
+            else:
+                step = clear_step(self.now)
+                failure = self._insist(step)
+                if not failure:
+                    self.now = step.weights
+                    return ""
+        except PortableError as error:
+            failure = error.message
+        return f"\n{self._triggers_left(failure)}"
+
+    def _triggers_left(self, why: str) -> str:
+        text = f"Its rollback triggers stay on {self.stack.name} and may fail its next deployment"
+        return f"{text}: {why}\nTo remove them: {self.command} --clear-triggers"
 
     def _moved(self) -> Weights | None:
         """Return the weights in force if they are not those of this shift."""
@@ -198,7 +238,8 @@ class Shift:
         return weights if weights != self.now else None
 
     def _stopped(self, sentence: str) -> Outcome:
-        text = f"Interrupted. {sentence} {self._weights_now()}\n{self._commands(self.now)}"
+        left = self._clear()
+        text = f"Interrupted. {sentence} {self._weights_now()}{left}\n{self._commands(self.now)}"
         return Outcome(INTERRUPTED, text.rstrip(), self.now)
 
     def _broken(self, error: PortableError) -> Outcome:
@@ -206,7 +247,8 @@ class Shift:
         if isinstance(error, Gone) or (self.step is None and not self.completed):
             return Outcome(1, error.message)
         if self.step is None:
-            text = f"{error.message} {self._weights_now()}\n{self._commands(self.now)}"
+            left = self._clear()
+            text = f"{error.message} {self._weights_now()}{left}\n{self._commands(self.now)}"
             return Outcome(1, text.rstrip(), self.now)
         if self.cancel is not Cancel.NO:
             goes_on = "takes the step back if the request to do so has arrived"
@@ -221,9 +263,13 @@ class Shift:
         """Return what goes on after a second signal."""
         look = f"\nTo look: {self.stack.look}"
         owner = self.stack.owner
-        if self.restoring and self.step is not None:
+        if self.last is Kind.CLEAR or (self.step and self.step.kind is Kind.CLEAR):
+            remedy = f"\nTo remove them: {self.command} --clear-triggers"
+            text = f"Interrupted. {self._weights_now()} Whether its rollback triggers are removed"
+            return f"{text} is not known.{look}{remedy}"
+        if self.last and self.step is not None:
             return f"Interrupted. {owner} goes on to restore {self.plan.before}.{look}"
-        if self.restoring:
+        if self.last:
             text = f"Interrupted. Whether {self.plan.before} is restored is not known.{look}"
             return f"{text}\nTo restore it: {self._back()}"
         if self.step is None:
@@ -242,7 +288,7 @@ class Shift:
         """Return how to go on and how to go back, as far as there is something to do."""
         shares = self.plan.shares()[-self._left_over() :] if self._left_over() else ()
         commands = [f"To go on: {self._shift(self.plan.to, shares)}"] if shares else []
-        if now != self.plan.before:
+        if now.share(self.plan.to) != self.plan.before.share(self.plan.to):
             commands.append(f"To go back: {self._back()}")
         return "\n".join(commands)
 

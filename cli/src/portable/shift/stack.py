@@ -21,6 +21,7 @@ class Status(StrEnum):
     FAILED = "failed"  # the stack could not finish: the reason says why and what to do
 
 
+GONE = "GONE"  # instead of the state of an alarm
 ENDED = (Status.COMPLETE, Status.ROLLED_BACK, Status.FAILED)
 
 
@@ -72,6 +73,7 @@ class Stack(Protocol):
     owner: str  # who carries an update on without this command: "CloudFormation"
     look: str  # the command that shows how far an update is, without this command
     poll: float  # seconds between two calls of `progress`
+    keeps_triggers: bool  # those of an update are also those of the next one, whoever makes it
 
     def weights(self) -> Weights:
         """Return the weights that the stack has on record."""
@@ -83,6 +85,12 @@ class Stack(Protocol):
         """Return the alarms that can be rollback triggers, one per side, with their state.
 
         Raises `PortableError` if one is missing, naming it and how to deploy it.
+        """
+
+    def kept_triggers(self) -> Sequence[Alarm]:
+        """Return the rollback triggers that the stack keeps from its last update.
+
+        One that is not there any more has the state `GONE`: the next update fails by it.
         """
 
     def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:

@@ -126,7 +126,7 @@ class LiveShiftView:
         """Return what the terminal shows now."""
         if self.plan is None or self.now is None:
             return Group()
-        lines = [Text(f"{self.plan.stack}: shift to {self.plan.to}", "bold")]
+        lines = [Text(f"{self.plan.stack}: {self.plan.aim}", "bold")]
         for number, (step, progress) in enumerate(self.progress.items(), 1):
             state, colour = _shown(progress)
             kind = "" if step.kind is Kind.SHIFT else f" ({step.kind})"

@@ -95,7 +95,11 @@ class FakeAws:
         self.events: list[dict[str, Any]] = []
         self.change_sets: dict[str, dict[str, Any]] = {}
         self.created: list[dict[str, Any]] = []  # what each change set was created with
-        self.triggers: list[str] = []
+        # What the stack keeps of its last update. Whether an update that is rolled back brings the
+        # one before back is not documented: both can be had.
+        self.rollback: dict[str, Any] = {}
+        self.rollback_before: dict[str, Any] = {}
+        self.rollback_keeps_triggers = False
         self.history: list[dict[str, Any]] = []
         self.alarms: dict[str, dict[str, Any]] = {}
         self.update: dict[str, str] | None = None  # the parameters before the one under way
@@ -200,6 +204,11 @@ class FakeAws:
             except AwsError as error:
                 return encode_error(operation, error.status, error.code, error.message)
 
+    @property
+    def triggers(self) -> list[str]:
+        """The ARNs of the alarms that the stack keeps as rollback triggers."""
+        return [item["Arn"] for item in self.rollback.get("RollbackTriggers", [])]
+
     # CloudFormation.
 
     def _describe_stacks(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -215,6 +224,7 @@ class FakeAws:
             "StackStatus": self.status,
             "Parameters": _pairs("Parameter", self.parameters),
             "Outputs": _pairs("Output", outputs),
+            "RollbackConfiguration": self.rollback,
         }
         return {"Stacks": [stack]}
 
@@ -255,7 +265,7 @@ class FakeAws:
             "changes": [_change(self._logical_id(), changed), *self.other_changes],
             "nothing": not changed,
             "ready": self.clock() + self.change_set_seconds,
-            "rollback": parameters["RollbackConfiguration"],
+            "rollback": parameters.get("RollbackConfiguration", self.rollback),
         }
         return {"Id": f"arn:{name}", "StackId": STACK_ID}
 
@@ -284,9 +294,9 @@ class FakeAws:
         self._must_be_idle()
         found = self._change_set(parameters)
         self.change_sets.clear()
-        rollback = found["rollback"]
-        self.triggers = [item["Arn"] for item in rollback.get("RollbackTriggers", [])]
-        bake = rollback.get("MonitoringTimeInMinutes", 0) * 60
+        self.rollback_before = self.rollback
+        self.rollback = found["rollback"]
+        bake = self.rollback.get("MonitoringTimeInMinutes", 0) * 60
         begun = self.clock() + TIMES["begun"]
         in_force = begun + TIMES["in force"]
         self.update = dict(self.parameters)
@@ -363,13 +373,17 @@ class FakeAws:
         self._stack(status)
 
     def _watch(self) -> None:
-        firing = [a["arn"] for a in self.alarms.values() if a["state"] == "ALARM"]
-        if set(firing) & set(self.triggers):
-            self._roll_back("Rollback trigger went into ALARM")
+        states = {alarm["arn"]: alarm["state"] for alarm in self.alarms.values()}
+        for arn in self.triggers:
+            if states.get(arn, "gone") in ("ALARM", "gone"):
+                self._roll_back(f"Rollback trigger {arn} is missing or in ALARM")
+                return
 
     def _roll_back(self, reason: str) -> None:
         self.epoch += 1
         before = self.update or self.parameters
+        if not self.rollback_keeps_triggers:
+            self.rollback = self.rollback_before
         self._stack("UPDATE_ROLLBACK_IN_PROGRESS", reason)
         now = self.clock()
         if self.rollback_fails:

@@ -60,6 +60,21 @@ def ended(aws: FakeAws, stack: CloudFormationStack) -> Progress:
     raise AssertionError("the update does not end")
 
 
+def deploy(aws: FakeAws, **changed: str) -> str:
+    """Change parameters as `sam deploy` does, which says nothing of triggers; return the status."""
+    client = aws.clients().cloudformation
+    parameters = [
+        {"ParameterKey": name, "ParameterValue": changed.get(name, value)}
+        for name, value in aws.parameters.items()
+    ]
+    request = {"StackName": NAME, "ChangeSetName": "samcli-deploy", "Parameters": parameters}
+    client.create_change_set(**request, UsePreviousTemplate=True)  # type: ignore[arg-type]
+    aws.wait(10)
+    client.execute_change_set(StackName=NAME, ChangeSetName="samcli-deploy")
+    aws.wait(400)
+    return client.describe_stacks(StackName=NAME)["Stacks"][0]["StackStatus"]
+
+
 def test_the_weights_are_those_of_the_stack_and_of_the_listener() -> None:
     aws = FakeAws(90, 10)
     aws.listener = {"fargate": 3, "lambda": 1}
@@ -309,8 +324,9 @@ def test_a_history_that_may_not_be_read_leaves_the_reason_of_the_event() -> None
     aws.at(60, lambda: aws.alarm("fargate-errors"))
     outcome, _ = shift(aws)
     assert outcome.text == (
-        "The step to lambda 90, fargate 10 was rolled back: Rollback trigger went into ALARM. "
-        "The listener has lambda 100, fargate 0, as before the shift."
+        "The step to lambda 180, fargate 20 was rolled back: Rollback trigger "
+        "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:portable-api-test-fargate is missing or "
+        "in ALARM. The listener has lambda 100, fargate 0, as before the shift."
     )
 
 
@@ -319,9 +335,9 @@ def test_a_shift_ends_with_the_last_weights() -> None:
     outcome, lines = shift(aws)
     assert outcome == Outcome(0, "The listener has lambda 0, fargate 100.", Weights(0, 100))
     assert aws.parameters["FargateWeight"] == "100"
-    assert len(aws.triggers) == 2, "the stack keeps them for the next deployment"
     statuses = [line.split(": ")[-1].split(",")[0] for line in lines if "step " in line]
     assert statuses == ["updating", "baking", "complete"] * 2
+    assert lines[-1].endswith("clear lambda 0, fargate 100: complete")
 
 
 def test_a_rollback_restores_the_weights_from_before_the_shift() -> None:
@@ -330,7 +346,7 @@ def test_a_rollback_restores_the_weights_from_before_the_shift() -> None:
     outcome, lines = shift(aws)
     assert outcome.status == 1 and aws.listener == {"lambda": 100, "fargate": 0}
     assert outcome.text == (
-        "The step to lambda 0, fargate 100 was rolled back, as alarm portable-api-test-fargate "
+        "The step to lambda 0, fargate 200 was rolled back, as alarm portable-api-test-fargate "
         "went into ALARM at 2026-11-23 14:08:20 UTC because of portable-api-test-fargate-errors: "
         "Threshold Crossed: 9. The listener has lambda 100, fargate 0 again, as before the shift."
     )
@@ -343,7 +359,11 @@ def test_a_side_that_fails_is_left_without_its_alarm() -> None:
     aws.alarm("fargate-errors")
     outcome, _ = shift(aws, "lambda")
     assert outcome.status == 0 and aws.listener == {"lambda": 100, "fargate": 0}
-    assert [arn.rpartition(":")[2] for arn in aws.triggers] == ["portable-api-test-lambda"]
+    names = [
+        [trigger["Arn"].rpartition(":")[2] for trigger in rollback["RollbackTriggers"]]
+        for rollback in (request["RollbackConfiguration"] for request in aws.created)
+    ]
+    assert names == [["portable-api-test-lambda"], []]
 
 
 def test_an_interruption_cancels_the_update() -> None:
@@ -351,7 +371,7 @@ def test_an_interruption_cancels_the_update() -> None:
     aws.interrupts = [lambda aws: aws.elapsed > 400]
     outcome, _ = shift(aws)
     assert outcome.status == 130 and aws.listener == {"lambda": 90, "fargate": 10}
-    assert "CancelUpdateStack" in aws.calls and aws.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "CancelUpdateStack" in aws.calls and aws.triggers == []
     assert "The step under way was taken back." in outcome.text
 
 
@@ -494,7 +514,7 @@ def test_an_execution_without_an_answer_is_told_as_such() -> None:
     aws = FakeAws()
     aws.fail("ExecuteChangeSet", None)
     outcome, _ = shift(aws)
-    assert "Whether the update to lambda 90, fargate 10 began is not known." in outcome.text
+    assert "Whether the update to lambda 180, fargate 20 began is not known." in outcome.text
     assert "To look: aws cloudformation describe-stacks" in outcome.text
 
 
@@ -526,3 +546,79 @@ def test_the_clients_retry_a_bounded_number_of_times(monkeypatch: pytest.MonkeyP
         retries = client.meta.config.retries
         assert retries["mode"] == "adaptive" and retries["total_max_attempts"] == 5
     assert CONFIG.connect_timeout == 5
+
+
+def test_the_next_deployment_is_watched_by_no_alarm_of_a_shift() -> None:
+    aws = FakeAws(50, 50)
+    outcome, _ = shift(aws, "lambda")
+    assert (outcome.status, outcome.weights) == (0, Weights(100, 0))
+    assert aws.parameters["LambdaWeight"] == "100" and aws.triggers == []
+    aws.alarm("fargate-unhealthy")  # as after `copilot svc delete`
+    assert deploy(aws, AccessLogs="enabled") == "UPDATE_COMPLETE"
+
+
+@pytest.mark.parametrize("end", ["an alarm", "an interruption", "an interruption between steps"])
+def test_a_shift_that_ends_early_leaves_no_triggers(end: str) -> None:
+    aws = FakeAws(100, 0) if "between" in end else FakeAws(80, 20)
+    aws.rollback_keeps_triggers = True
+    if end == "an alarm":
+        aws.at(60, lambda: aws.alarm("fargate-errors"))
+    elif end == "an interruption":
+        aws.interrupts = [lambda aws: aws.elapsed > 60]
+    else:
+        aws.interrupts = [lambda aws: aws.status == "UPDATE_COMPLETE" and aws.elapsed > 60]
+    outcome, _ = shift(aws)
+    assert outcome.status == (1 if end == "an alarm" else 130)
+    assert aws.triggers == [] and aws.update is None
+    assert outcome.weights and outcome.weights == Weights(*aws.listener.values())
+    if end == "an interruption between steps":
+        assert outcome.weights == Weights(90, 10)
+    else:
+        assert outcome.weights == Weights(160, 40)
+        assert "lambda 160, fargate 40" in outcome.text and "To go back" not in outcome.text
+
+
+def test_triggers_that_stay_are_told_with_the_command_that_removes_them() -> None:
+    aws = FakeAws(50, 50)
+    aws.at(310, lambda: aws.fail("CreateChangeSet", "AccessDenied", "not authorized"))
+    outcome, _ = shift(aws)
+    assert (outcome.status, outcome.weights) == (1, Weights(0, 200))
+    assert outcome.text == (
+        "The listener has lambda 0, fargate 200.\nIts rollback triggers stay on "
+        "portable-api-alb-test and may fail its next deployment: access denied: the credentials "
+        "in use need CreateChangeSet.\nTo remove them: portable shift --env test --clear-triggers"
+    )
+    assert len(aws.triggers) == 2
+
+
+def test_a_listener_that_something_else_moved_keeps_its_weights_and_the_triggers() -> None:
+    aws = FakeAws(50, 50)
+
+    def move() -> None:
+        aws.listener = {"lambda": 100, "fargate": 0}
+
+    aws.at(310, move)  # the failover, right after the bake
+    outcome, _ = shift(aws)
+    assert (outcome.status, outcome.weights) == (1, Weights(100, 0))
+    assert aws.listener == {"lambda": 100, "fargate": 0}
+    assert "To remove them: portable shift --env test --clear-triggers" in outcome.text
+
+
+def test_triggers_of_alarms_that_are_gone_fail_a_deployment_until_they_are_removed() -> None:
+    aws = FakeAws(50, 50)
+    stack = stack_of(aws)
+    stack.begin(Weights(100, 100), stack.alarms(), 0)
+    assert ended(aws, stack).status == "complete"
+    aws.alarms.clear()
+    assert deploy(aws, AccessLogs="enabled") == "UPDATE_ROLLBACK_COMPLETE"
+    kept = [(alarm.name, alarm.state) for alarm in stack_of(aws).kept_triggers()]
+    assert kept == [("portable-api-test-lambda", "GONE"), ("portable-api-test-fargate", "GONE")]
+    plan = make_plan(stack_of(aws), "", (), 0)
+    view = PlainShiftView(lambda _: None, aws.now)
+    outcome = Shift(stack_of(aws), plan, view, aws.wait, "portable shift --env test").run()
+    assert outcome == Outcome(
+        0,
+        "The listener has lambda 50, fargate 50. The rollback triggers are removed.",
+        Weights(50, 50),
+    )
+    assert deploy(aws, AccessLogs="enabled") == "UPDATE_COMPLETE"

@@ -21,11 +21,14 @@ from rich.console import Console
 
 from portable.commands.shift import shift
 from portable.shift.aws import clients as aws_module
+from portable.shift.aws.stack import CloudFormationStack
+from portable.shift.deployment import deployment
 from portable.shift.plan import make_plan
 from portable.shift.shift import ForceQuit
 from portable.shift.signals import Signals
 from portable.shift.stack import Progress, Status
 from portable.shift.view import LiveShiftView, PlainShiftView
+from portable.weights import Weights
 from tests.portable.shift.fake_aws import FakeAws
 from tests.portable.shift.test_shift import ScriptedStack, alarm
 
@@ -89,7 +92,7 @@ def test_a_shift_is_told_and_written_down(aws: FakeAws, project: Path) -> None:
     result = invoke("--to", "fargate", "--steps", "75,100", "--bake", "2m")
     assert result.exit_code == 0
     assert result.stdout == "The listener has lambda 0, fargate 100.\n"
-    assert "step 2 of 2 lambda 0, fargate 100: complete" in result.stderr
+    assert "step 2 of 2 lambda 0, fargate 200: complete" in result.stderr
     assert (
         "samconfig.toml now has LambdaWeight = 0, FargateWeight = 100: commit it" in result.stderr
     )
@@ -103,7 +106,7 @@ def test_a_rollback_is_told_and_changes_no_file(aws: FakeAws, project: Path) -> 
     result = invoke("--to", "fargate")
     assert result.exit_code == 1 and result.stdout == ""
     last = result.stderr.splitlines()[-1]
-    assert last.startswith("portable: The step to lambda 0, fargate 100 was rolled back, as alarm")
+    assert last.startswith("portable: The step to lambda 0, fargate 200 was rolled back, as alarm")
     assert last.endswith("The listener has lambda 50, fargate 50, as before the shift.")
     assert (project / "samconfig.toml").read_text() == before
 
@@ -125,7 +128,8 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: FakeAws, project: Pat
         "Step 10 is dropped: fargate has 50% now.",
         "Step 50 is dropped: fargate has 50% now.",
         "portable-api-alb-test: from lambda 50, fargate 50 to lambda 0, fargate 100.",
-        "  1. lambda 0, fargate 100: baked for 5m",
+        "  1. lambda 0, fargate 200 (100%): baked for 5m",
+        "  2. lambda 0, fargate 100: the same shares, without rollback triggers",
         "Rollback triggers:",
         "  alarm portable-api-test-lambda is in OK since 2026-11-23 14:00:00 UTC",
         "  alarm portable-api-test-fargate is in OK since 2026-11-23 14:00:00 UTC",
@@ -176,6 +180,44 @@ def test_a_bake_that_no_alarm_can_go_off_in_is_warned_of(
     result = invoke("--to", "fargate", "--bake", bake, "--dry-run")
     assert result.exit_code == 0
     assert ("ends before the alarms can go off" in result.stderr) == warned
+
+
+def test_triggers_that_a_shift_left_are_removed_by_a_command(aws: FakeAws, project: Path) -> None:
+    stack = CloudFormationStack(deployment(project, "test"), aws.clients(), aws.wait, aws.now)
+    stack.begin(Weights(51, 51), stack.alarms(), 0)
+    while stack.progress().status is not Status.COMPLETE:
+        aws.wait(5)
+    aws.alarms.clear()
+    refused = invoke("--to", "fargate")
+    assert refused.exit_code == 1
+    assert "keeps rollback triggers that fail its next update, portable-api-test-lambda (GONE)" in (
+        refused.stderr
+    )
+    command = "portable shift --env test --clear-triggers"
+    assert refused.stderr.splitlines()[-1] == f"To remove them: {command}"
+    shown = invoke("--clear-triggers", "--dry-run")
+    assert shown.stdout.splitlines()[-1] == (
+        "  1. lambda 102, fargate 102: the same shares, without rollback triggers"
+    )
+    result = invoke(*command.split()[2:])
+    assert (result.exit_code, aws.triggers) == (0, [])
+    assert weights(project) == {"LambdaWeight": 102, "FargateWeight": 102}
+    again = invoke("--clear-triggers")
+    assert (again.exit_code, again.stdout) == (
+        0,
+        "portable-api-alb-test keeps no rollback triggers.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--to", "lambda"), "goes without --to: it shifts nothing."),
+        (("--local",), "goes without --local: a local run keeps none."),
+    ],
+)
+def test_triggers_are_removed_by_nothing_else(options: tuple[str, ...], error: str) -> None:
+    assert invoke("--clear-triggers", *options).stderr == f"portable: --clear-triggers {error}\n"
 
 
 def test_a_port_is_only_of_a_local_run(project: Path) -> None:

@@ -36,6 +36,7 @@ class ScriptedStack:
     owner = "CloudFormation"
     look = "look at it"
     poll = 5.0
+    keeps_triggers = False
 
     def __init__(
         self, in_force: Weights = BEFORE, recorded: Weights | None = None, **states: str
@@ -54,6 +55,7 @@ class ScriptedStack:
         self.left: list[str] = []
         self.status = "before"
         self.blind = False
+        self.kept: tuple[Alarm, ...] = ()
         self.error: type[PortableError] = PortableError
 
     def weights(self) -> Weights:
@@ -66,6 +68,9 @@ class ScriptedStack:
 
     def alarms(self) -> Sequence[Alarm]:
         return [alarm(side, state) for side, state in self.states.items()]
+
+    def kept_triggers(self) -> Sequence[Alarm]:
+        return self.kept
 
     def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:
         number = len(self.updates) + 1
@@ -455,6 +460,34 @@ def test_a_second_signal_leaves_a_rollback_at_once(
     outcome = shift(stack)
     assert (outcome.status, outcome.weights) == (130, None)
     assert text in outcome.text
+
+
+def test_triggers_are_removed_at_the_end_whatever_is_signalled() -> None:
+    stack, view = ScriptedStack(), Lines()
+    stack.keeps_triggers, stack.kept = True, (alarm("fargate"),)
+    stack.signals = [(4, "updating")]
+    outcome = shift(stack, view=view)
+    assert (outcome.status, outcome.weights) == (0, Weights(0, 100))
+    assert stack.updates[2:] == [
+        (Weights(0, 200), (alarm("lambda"), alarm("fargate")), 300),
+        (Weights(0, 100), (), 0),
+    ]
+    assert view.told == [
+        "Interrupted: the rollback triggers are removed, a second signal leaves it."
+    ]
+
+
+def test_a_second_signal_leaves_the_removal_of_the_triggers() -> None:
+    stack = ScriptedStack()
+    stack.keeps_triggers, stack.kept = True, (alarm("fargate"),)
+    stack.signals, stack.leaves = [(4, "updating")], [(4, "baking")]
+    outcome = shift(stack)
+    assert outcome == Outcome(
+        130,
+        "Interrupted. The listener has lambda 0, fargate 200. Whether its rollback triggers are "
+        "removed is not known.\nTo look: look at it\n"
+        "To remove them: portable shift --env test --clear-triggers",
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from portable.errors import PortableError
 from portable.shift.aws.clients import Clients
 from portable.shift.aws.errors import sentences
-from portable.shift.stack import Alarm
+from portable.shift.stack import GONE, Alarm
 from portable.weights import SIDES
 
 if TYPE_CHECKING:
@@ -48,6 +48,13 @@ class CloudWatchAlarms:
             )
             for side, name in self.names.items()
         ]
+
+    def named(self, names: Iterable[str]) -> Sequence[Alarm]:
+        """Return the alarms of these names with their state; `GONE` for one that is not there."""
+        wanted = list(names)
+        found = self._describe(wanted)
+        gone = (Alarm(name, "", GONE) for name in wanted if name not in found)
+        return [*(_alarm(found[name], "") for name in wanted if name in found), *gone]
 
     def trigger(self, alarm: Alarm) -> "RollbackTriggerTypeDef":
         """Return `alarm` as CloudFormation names it; it was among `states` before."""

@@ -33,6 +33,8 @@ class CloudFormationStack:
 
     owner = "CloudFormation"
     poll = 5.0
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
+    keeps_triggers = True
 
     def __init__(
         self,
@@ -95,6 +97,11 @@ class CloudFormationStack:
     def alarms(self) -> Sequence[Alarm]:
         """Return the composite alarm of each side."""
         return self._alarms().states()
+
+    def kept_triggers(self) -> Sequence[Alarm]:
+        """Return the triggers on the stack's record with the state of their alarms."""
+        kept = self._describe().get("RollbackConfiguration", {}).get("RollbackTriggers", [])
+        return self._alarms().named(trigger["Arn"].rpartition(":alarm:")[2] for trigger in kept)
 
     def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:
         """Create, check and execute a change set; `bake` is a whole number of minutes."""
