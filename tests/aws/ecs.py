@@ -1,0 +1,340 @@
+"""ECS: clusters, task definitions, services and the deployments that `copilot` waits for.
+
+Checked: the target group of a service has a listener, the image of a task is in the registry. The
+tasks are a number; a deployment has them all after `seconds`, unless a test lets it fail.
+"""
+
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.aws.actors import Made, OnlySchema, Resource, ResourceFailed
+from tests.aws.ecr import Ecr
+from tests.aws.elbv2 import Elbv2
+from tests.aws.errors import AwsError
+from tests.aws.service import Service
+from tests.aws.tagging import Tagging
+
+
+@dataclass
+class Deployment:
+    """What is being rolled out, from `begun`, in seconds of the clock."""
+
+    task_definition: str
+    begun: float
+    created: datetime
+    id: str = field(default_factory=lambda: f"ecs-svc/{secrets.randbelow(10**18):018}")
+    state: str = "IN_PROGRESS"
+    updated: datetime | None = None
+
+
+@dataclass
+class EcsService:
+    arn: str
+    name: str
+    cluster: str
+    properties: dict[str, Any]
+    deployment: Deployment
+    created: datetime
+    events: list[dict[str, Any]] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+
+    @property
+    def desired(self) -> int:
+        return int(self.properties.get("DesiredCount", 1))
+
+
+class Ecs(Service):
+    """`services` by ARN, `task_definitions` by ARN with their properties in the template's words.
+
+    A test may set `seconds`, which a deployment takes, and `failing`, why the next one fails.
+    """
+
+    name = "ecs"
+
+    def __init__(
+        self,
+        account: str,
+        region: str,
+        elbv2: Elbv2,
+        ecr: Ecr,
+        tagging: Tagging,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.prefix = f"arn:aws:ecs:{region}:{account}"
+        self.elbv2, self.ecr, self.tagging = elbv2, ecr, tagging
+        self.clock, self.now = clock, now
+        self.clusters: dict[str, dict[str, Any]] = {}
+        self.task_definitions: dict[str, dict[str, Any]] = {}
+        self.revisions: dict[str, int] = {}
+        self.services: dict[str, EcsService] = {}
+        self.seconds = 2.0
+        self.failing = ""
+        self.actors = {
+            "AWS::ECS::Cluster": ClusterActor(self),
+            "AWS::ECS::TaskDefinition": TaskDefinitionActor(self),
+            "AWS::ECS::Service": ServiceActor(self),
+        }
+
+    # Operations.
+
+    def describe_clusters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        wanted = [name.rpartition("/")[2] for name in parameters.get("clusters") or ["default"]]
+        found = [
+            {"clusterArn": arn, "clusterName": _last(arn), "status": "ACTIVE"}
+            for arn in self.clusters
+            if _last(arn) in wanted
+        ]
+        missing = set(wanted) - {cluster["clusterName"] for cluster in found}
+        return {"clusters": found, "failures": [{"arn": n, "reason": "MISSING"} for n in missing]}
+
+    def describe_services(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        wanted = [_last(name) for name in parameters["services"]]
+        cluster = _last(parameters.get("cluster", "default"))
+        found = [
+            service
+            for service in self.services.values()
+            if service.name in wanted and _last(service.cluster) == cluster
+        ]
+        missing = set(wanted) - {service.name for service in found}
+        return {
+            "services": [self._described(service) for service in found],
+            "failures": [{"arn": name, "reason": "MISSING"} for name in missing],
+        }
+
+    def list_services(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        cluster = _last(parameters.get("cluster", "default"))
+        found = [arn for arn, each in self.services.items() if _last(each.cluster) == cluster]
+        return {"serviceArns": found}
+
+    def list_services_by_namespace(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"serviceArns": []}
+
+    def describe_task_definition(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        name = _last(parameters["taskDefinition"])
+        family, _, revision = name.partition(":")
+        arn = f"{self.prefix}:task-definition/{family}:{revision or self.revisions.get(family)}"
+        if arn not in self.task_definitions:
+            raise AwsError("ClientException", "Unable to describe task definition.")
+        described = _lower(self.task_definitions[arn])
+        return {
+            "taskDefinition": described
+            | {"taskDefinitionArn": arn, "revision": int(arn.rpartition(":")[2])}
+        }
+
+    def list_tasks(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        if parameters.get("desiredStatus", "RUNNING") != "RUNNING":
+            return {"taskArns": []}
+        name = parameters.get("serviceName", "")
+        return {
+            "taskArns": [
+                f"{self.prefix}:task/{_last(service.cluster)}/{number:032x}"
+                for service in self.services.values()
+                if name in ("", service.name, service.arn)
+                for number in range(len(service.addresses))
+            ]
+        }
+
+    def describe_tasks(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        tasks = [{"taskArn": arn, "lastStatus": "RUNNING"} for arn in parameters["tasks"]]
+        return {"tasks": tasks, "failures": []}
+
+    def update_service(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        [service] = [s for s in self.services.values() if s.name == _last(parameters["service"])]
+        if parameters.get("forceNewDeployment"):
+            self.deploy(service)
+        return {"service": self._described(service)}
+
+    # What the actors share.
+
+    def deploy(self, service: EcsService) -> None:
+        """Begin a deployment of what the service's properties say now."""
+        task = service.properties["TaskDefinition"]
+        service.deployment = Deployment(task, self.clock(), self.now())
+        self.event(service, f"has started a deployment of {_last(task)}.")
+
+    def go_on(self, service: EcsService) -> str | None:
+        """Let time pass for a deployment; return what it waits for, None once it is complete.
+
+        Raise ResourceFailed if the circuit breaker ends it.
+        """
+        deployment = service.deployment
+        if deployment.state == "IN_PROGRESS":
+            if self.clock() < deployment.begun + self.seconds:
+                return f"{service.name} has 0 of {service.desired} tasks running."
+            failure, self.failing = self.failing or self._missing_image(service), ""
+            deployment.state = "FAILED" if failure else "COMPLETED"
+            deployment.updated = self.now()
+            if failure:
+                self.event(service, f"(deployment {deployment.id}) deployment failed: {failure}")
+            else:
+                self._run(service)
+                self.event(service, "has reached a steady state.")
+        if deployment.state == "FAILED":
+            raise ResourceFailed(
+                "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
+            )
+        return None
+
+    def stop(self, service: EcsService) -> None:
+        """End all tasks."""
+        self._register(service, [])
+
+    def event(self, service: EcsService, text: str) -> None:
+        event = {"id": secrets.token_hex(8), "createdAt": self.now()}
+        service.events.insert(0, event | {"message": f"(service {service.name}) {text}"})
+
+    def _run(self, service: EcsService) -> None:
+        first = sum(len(other.addresses) for other in self.services.values()) + 10
+        self._register(service, [f"10.0.2.{first + n}" for n in range(service.desired)])
+
+    def _register(self, service: EcsService, addresses: list[str]) -> None:
+        for balancer in service.properties.get("LoadBalancers", []):
+            arn, port = balancer["TargetGroupArn"], balancer["ContainerPort"]
+            old = [{"Id": address, "Port": port} for address in service.addresses]
+            new = [{"Id": address, "Port": port} for address in addresses]
+            if arn in self.elbv2.target_groups:
+                self.elbv2.deregister_targets({"TargetGroupArn": arn, "Targets": old})
+                self.elbv2.register_targets({"TargetGroupArn": arn, "Targets": new})
+        service.addresses = addresses
+
+    def _missing_image(self, service: EcsService) -> str:
+        task = self.task_definitions[service.deployment.task_definition]
+        for container in task["ContainerDefinitions"]:
+            image = container["Image"]
+            if not self.ecr.has(image):
+                return f"tasks failed to start. CannotPullContainerError: {image}: not found"
+        return ""
+
+    def _described(self, service: EcsService) -> dict[str, Any]:
+        with suppress(ResourceFailed):
+            self.go_on(service)
+        given, deployment = service.properties, service.deployment
+        running = len(service.addresses)
+        configuration = given.get("DeploymentConfiguration", {})
+        return {
+            "serviceArn": service.arn,
+            "serviceName": service.name,
+            "clusterArn": service.cluster,
+            "status": "ACTIVE",
+            "desiredCount": service.desired,
+            "runningCount": running,
+            "pendingCount": 0,
+            "taskDefinition": given["TaskDefinition"],
+            "createdAt": service.created,
+            "events": service.events,
+            "deploymentConfiguration": _lower(configuration),
+            "deployments": [
+                {
+                    "id": deployment.id,
+                    "status": "PRIMARY",
+                    "taskDefinition": deployment.task_definition,
+                    "desiredCount": service.desired,
+                    "runningCount": running if deployment.state == "COMPLETED" else 0,
+                    "pendingCount": 0,
+                    "failedTasks": 0,
+                    "createdAt": deployment.created,
+                    "updatedAt": deployment.updated or deployment.created,
+                    "rolloutState": deployment.state,
+                }
+            ],
+        }
+
+
+def _last(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _lower(value: Any) -> Any:
+    """Return a template's value with the API's names, which begin with a small letter."""
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _lower(item) for key, item in value.items()}
+    return [_lower(item) for item in value] if isinstance(value, list) else value
+
+
+class ClusterActor(OnlySchema):
+    def __init__(self, ecs: Ecs) -> None:
+        self.ecs = ecs
+
+    def create(self, resource: Resource) -> Made:
+        name = resource.properties.get("ClusterName", resource.physical_id)
+        arn = f"{self.ecs.prefix}:cluster/{name}"
+        self.ecs.clusters[arn] = resource.properties
+        self.ecs.tagging.put(arn, resource)
+        return Made(name, {"Arn": arn})
+
+    def delete(self, resource: Resource) -> None:
+        arn = f"{self.ecs.prefix}:cluster/{resource.physical_id}"
+        if any(
+            _last(service.cluster) == resource.physical_id for service in self.ecs.services.values()
+        ):
+            raise ResourceFailed("The Cluster cannot be deleted while Services are active.")
+        self.ecs.clusters.pop(arn, None)
+        self.ecs.tagging.tagged.pop(arn, None)
+
+
+class TaskDefinitionActor(OnlySchema):
+    def __init__(self, ecs: Ecs) -> None:
+        self.ecs = ecs
+
+    def create(self, resource: Resource) -> Made:
+        family = resource.properties.get("Family", resource.physical_id.rpartition("/")[2])
+        revision = self.ecs.revisions.get(family, 0) + 1
+        self.ecs.revisions[family] = revision
+        arn = f"{self.ecs.prefix}:task-definition/{family}:{revision}"
+        self.ecs.task_definitions[arn] = {"Family": family} | resource.properties
+        return Made(arn, {"TaskDefinitionArn": arn})
+
+
+class ServiceActor(OnlySchema):
+    def __init__(self, ecs: Ecs) -> None:
+        self.ecs = ecs
+
+    def create(self, resource: Resource) -> Made:
+        given, ecs = resource.properties, self.ecs
+        self._check(given)
+        cluster = given.get("Cluster", "default")
+        if f"{ecs.prefix}:cluster/{_last(cluster)}" not in ecs.clusters:
+            raise ResourceFailed("Cluster not found.")
+        name = given.get("ServiceName") or (
+            f"{resource.stack_name}-{resource.logical_id}-{secrets.token_hex(6)}"
+        )
+        arn = f"{ecs.prefix}:service/{_last(cluster)}/{name}"
+        begun = Deployment(given["TaskDefinition"], ecs.clock(), ecs.now())
+        service = EcsService(
+            arn, name, f"{ecs.prefix}:cluster/{_last(cluster)}", given, begun, ecs.now()
+        )
+        ecs.services[arn] = service
+        ecs.deploy(service)
+        ecs.tagging.put(arn, resource)
+        return Made(arn, {"Name": name, "ServiceArn": arn})
+
+    def update(self, resource: Resource, before: dict[str, Any]) -> Made:
+        self._check(resource.properties)
+        service = self.ecs.services[resource.physical_id]
+        service.properties = resource.properties
+        self.ecs.deploy(service)
+        return Made()
+
+    def delete(self, resource: Resource) -> None:
+        if service := self.ecs.services.pop(resource.physical_id, None):
+            self.ecs.stop(service)
+        self.ecs.tagging.tagged.pop(resource.physical_id, None)
+
+    def busy(self, resource: Resource) -> str | None:
+        return self.ecs.go_on(self.ecs.services[resource.physical_id])
+
+    def _check(self, given: dict[str, Any]) -> None:
+        for balancer in given.get("LoadBalancers", []):
+            arn = balancer["TargetGroupArn"]
+            if arn not in self.ecs.elbv2.target_groups:
+                raise ResourceFailed(f"The specified target group does not exist: {arn}")
+            if not self.ecs.elbv2.used(arn):
+                raise ResourceFailed(
+                    f"The target group with targetGroupArn {arn} does not have an associated load"
+                    " balancer."
+                )
