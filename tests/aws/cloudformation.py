@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.aws.actors import Actor
 from tests.aws.change_sets import ChangeSets
+from tests.aws.custom_resources import EnvController
 from tests.aws.descriptions import Descriptions
 from tests.aws.errors import AwsError, invalid
 from tests.aws.operations import Operations
@@ -30,6 +31,8 @@ class CloudFormation:
     answered or `advance` is called. `actors` act for their types; `fetch` answers with the text
     behind a template's URL; `resolve("ssm", name)` with a parameter of Systems Manager (and so
     on for `secretsmanager`); `alarm_state(arn)` with the state of an alarm, None if there is none.
+    A test may put into `failures` why the next resource with a logical id, or of a type, cannot be
+    created or updated; that happens once.
     """
 
     def __init__(
@@ -56,12 +59,15 @@ class CloudFormation:
             resolve=resolve or _refuse,
             alarm_state=alarm_state,
         )
+        self.failures = self.region.failures
         self.operations = Operations(self.region)
+        controller = EnvController(self.region, self.operations)
+        self.region.actors.setdefault("Custom::EnvControllerFunction", controller)
         parts = (
             self,
             ChangeSets(self.region, self.operations),
-            Descriptions(self.region),
-            StackSets(self.region, self.operations),
+            descriptions := Descriptions(self.region),
+            StackSets(self.region, self.operations, descriptions),
         )
         self._answers = {
             name: getattr(part, name)

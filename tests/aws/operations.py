@@ -111,18 +111,21 @@ class Operations:
     def watch(self) -> None:
         """Roll back every operation one of whose triggers is in ALARM, or is not there."""
         for stack in list(self.region.stacks.values()):
-            if not stack.watching or stack.plan is None:
-                continue
-            for trigger in stack.plan.rollback.get("RollbackTriggers", []):
-                state = self.region.alarm_state(trigger["Arn"])
-                if state in ("ALARM", None):
-                    why = "went into ALARM" if state else "is not found"
-                    reason = f"Rollback trigger {trigger['Arn']} {why}"
-                    self.schedule.start(stack.id, self.roll_back(stack, reason))
-                    break
+            if stack.watching and stack.plan and (reason := self._trigger(stack.plan)):
+                self.schedule.start(stack.id, self.roll_back(stack, reason))
+
+    def _trigger(self, plan: Plan) -> str | None:
+        for trigger in plan.rollback.get("RollbackTriggers", []):
+            state = self.region.alarm_state(trigger["Arn"])
+            if state in ("ALARM", None):
+                why = "went into ALARM" if state else "is not found"
+                return f"Rollback trigger {trigger['Arn']} {why}"
+        return None
 
     def _deploy(self, stack: Stack, plan: Plan) -> Iterator[float]:
         stack.watching = True
+        if reason := self._trigger(plan):
+            raise Failed(reason)
         evaluator = self.region.evaluator(stack, plan.template, plan.values)
         try:
             names = order(plan.template, evaluator)
@@ -171,6 +174,8 @@ class Operations:
         end = self.schedule.now() + left
         while (left := end - self.schedule.now()) > 0:
             yield min(left, self.times.poll)
+        if reason := self._trigger(plan):
+            raise Failed(reason)
 
     def _outputs(self, plan: Plan, evaluator: Evaluator) -> list[dict[str, Any]]:
         outputs = []

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.aws.actors import Actor, OnlySchema
+from tests.aws.actors import Actor, OnlySchema, ResourceFailed
 from tests.aws.errors import AwsError, invalid
 from tests.aws.intrinsics import Evaluator
 from tests.aws.schedule import Schedule, Times
-from tests.aws.schemas import resource_type
 from tests.aws.stack import Member, Plan, Stack
 
 ANY = OnlySchema()
@@ -32,6 +31,7 @@ class Region:
     alarm_state: Callable[[str], str | None]
     stacks: dict[str, Stack] = field(default_factory=dict)  # by id
     reserved: dict[tuple[str, ...], str] = field(default_factory=dict)  # names, with who has them
+    failures: dict[str, str] = field(default_factory=dict)
     revisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -102,13 +102,11 @@ class Region:
             return answer if name in unknown else member(name).physical_id
 
         def get_att(name: str, leaf: str) -> Any:
-            kind = resource_type(template["Resources"][name]["Type"], self.name)
-            if kind is None or not kind.has_attribute(leaf):
-                raise invalid(
-                    f"Template error: resource {name} does not support attribute type "
-                    f"{leaf} in Fn::GetAtt"
-                )
-            return answer if name in unknown else member(name).attributes[leaf]
+            if name in unknown:
+                return answer
+            if leaf not in member(name).attributes:
+                raise invalid(f"Vendor response doesn't contain {leaf} attribute")
+            return member(name).attributes[leaf]
 
         def import_value(name: str) -> str:
             exporter = self.exports().get(name)
@@ -143,6 +141,12 @@ class Region:
         """Set the status of a resource, with its event."""
         member.status, member.reason, member.time = status, reason, self.schedule.time()
         self.event(stack, member.logical_id, member.kind.name, member.physical_id, status, reason)
+
+    def fail(self, member: Member) -> None:
+        """Raise ResourceFailed if a test wants this resource to fail next, by id or type."""
+        for key in (member.logical_id, member.kind.name):
+            if key in self.failures:
+                raise ResourceFailed(self.failures.pop(key))
 
     def event(
         self, stack: Stack, logical: str, kind: str, physical: str, status: str, reason: str

@@ -9,6 +9,7 @@ from tests.aws.schemas import resource_type
 from tests.aws.stack import Plan, Stack
 from tests.aws.template import (
     SERVERLESS,
+    attributes,
     check,
     check_capabilities,
     parse,
@@ -138,3 +139,13 @@ def _check_types(region: Region, template: dict[str, Any]) -> None:
     if unknown := [kind for kind in kinds if resource_type(kind, region.name) is None]:
         text = f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
         raise invalid(text)
+    for section in ("Resources", "Outputs"):
+        for name, leaf in attributes(template.get(section, {})):
+            if (owner := template["Resources"].get(name)) is None:
+                continue  # `check` says so
+            kind = resource_type(owner["Type"], region.name)
+            if kind is not None and isinstance(leaf, str) and not kind.has_attribute(leaf):
+                raise invalid(
+                    f"Template error: resource {name} does not support attribute type {leaf} in "
+                    "Fn::GetAtt"
+                )

@@ -116,6 +116,7 @@ class Resources:
     def change(self, stack: Stack, member: Member, before: dict[str, Any]) -> Iterator[float]:
         """Let the actor change a resource from `before` to what the member has."""
         names = self._names(stack, member, member.physical_id)
+        self.region.fail(member)
         fresh = {name: names.attribute(name) for name in self._asked(stack, member)}
         actor = self.region.actor(member.kind.name)
         made = actor.update(self.resource(stack, member), before)
@@ -134,6 +135,8 @@ class Resources:
                         "deleted because deletion protection is enabled"
                     )
                 self.region.actor(member.kind.name).delete(self.resource(stack, member))
+                if member.kind.is_custom:  # its function says when it is done
+                    yield from self._stable(stack, member)
             except ResourceFailed as error:
                 self.region.set_member_status(stack, member, "DELETE_FAILED", str(error))
                 raise
@@ -201,6 +204,7 @@ class Resources:
             member.reserved = key
 
     def _make(self, stack: Stack, member: Member) -> None:
+        self.region.fail(member)
         family = str(member.properties.get("Family") or member.properties.get("FunctionName"))
         key = (member.kind.name, family)
         if "{revision}" in ARNS.get(member.kind.name, ""):
@@ -219,6 +223,8 @@ class Resources:
     def _keep(self, member: Member, attributes: dict[str, Any], made: Made) -> None:
         if made.physical_id is not None:
             member.physical_id = made.physical_id
+            if (reference := member.kind.reference) in attributes:
+                attributes = attributes | {reference: made.physical_id}
         member.attributes = attributes | made.attributes
 
     def _names(self, stack: Stack, member: Member, seed: str, revision: int = 1) -> Names:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tests.aws.descriptions import page
+from tests.aws.descriptions import Descriptions, page
 from tests.aws.errors import AwsError, invalid
 from tests.aws.operations import Operations
 from tests.aws.region import Region
@@ -43,8 +43,9 @@ class StackSet:
 class StackSets:
     """Each public method answers the call of its name."""
 
-    def __init__(self, region: Region, operations: Operations) -> None:
+    def __init__(self, region: Region, operations: Operations, descriptions: Descriptions) -> None:
         self._region, self._operations = region, operations
+        self._descriptions = descriptions
         self._sets: dict[str, StackSet] = {}
 
     def create_stack_set(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +90,11 @@ class StackSets:
             "StackSetARN": self._region.arn("cloudformation", f"stackset/{found.id}"),
         }
         return {"StackSet": answer}
+
+    def get_template_summary(self, request: dict[str, Any]) -> dict[str, Any]:
+        if "StackSetName" in request:
+            request = {"TemplateBody": self._find(request).request["TemplateBody"]}
+        return self._descriptions.get_template_summary(request)
 
     def list_stack_sets(self, request: dict[str, Any]) -> dict[str, Any]:
         found = [

@@ -176,6 +176,18 @@ def variables(node: dict[str, Any]) -> list[str]:
     return [name.strip() for name in VARIABLE.findall(text) if name.strip() not in own]
 
 
+def attributes(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield resource and attribute of each Fn::GetAtt, and of those in a Fn::Sub."""
+    for item in walk(node):
+        if "Fn::GetAtt" in item:
+            yield attribute(item)
+        if "Fn::Sub" in item:
+            for name in variables(item):
+                if "." in name:
+                    resource, _, leaf = name.partition(".")
+                    yield resource, leaf
+
+
 def walk(node: Any) -> Iterator[dict[str, Any]]:
     """Yield every mapping in a part of a template, the outer ones first."""
     if isinstance(node, dict):
