@@ -1,4 +1,4 @@
-"""Change sets of the emulated CloudFormation, and what is watched and locked as they are executed."""
+"""Change sets of the emulated CloudFormation: what they tell, and what watches and locks them."""
 
 from typing import Any
 
