@@ -2,7 +2,7 @@
 
 import click
 
-from portable.commands import cost, fault, parity, restart, run, shift, split
+from portable.commands import check, cost, fault, parity, restart, run, shift, split
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -12,6 +12,7 @@ def main() -> None:
 
 
 for command in (
+    check.check,
     run.run,
     parity.parity,
     split.split,

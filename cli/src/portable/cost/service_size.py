@@ -6,6 +6,7 @@ from typing import Any
 
 from portable.errors import PortableError
 from portable.manifests.reader import read_yaml
+from portable.manifests.template import Intrinsics
 
 PATCHES = "overrides/cfn.patches.yml"
 _STRATEGY = "/Resources/Service/Properties/CapacityProviderStrategy"
@@ -122,7 +123,7 @@ def _private_subnets(root: Path, environment: str) -> int:
 
 
 def _spot(root: Path, name: str) -> Spot:
-    patches = read_yaml(root, name, tags=True) if (root / name).exists() else []
+    patches = read_yaml(root, name, Intrinsics) if (root / name).exists() else []
     for patch in patches if isinstance(patches, list) else ():
         if not isinstance(patch, dict) or patch.get("path") != _STRATEGY:
             continue

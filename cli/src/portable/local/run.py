@@ -19,6 +19,7 @@ from portable.local.view import View
 from portable.manifests import agreement
 from portable.manifests.alarms import alarms
 from portable.manifests.system import System, load
+from portable.manifests.variables import differences, marked
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ async def run(options: Options, view: View) -> None:
     """Run the system until it is cancelled; raise `PortableError` if it cannot start."""
     system = load(options.root, options.environment, dict(options.weights))
     agreement.check(system, options.root)
+    for problem in differences(system, marked(options.root) | options.variables.keys()):
+        view.notify(str(problem))
     launcher: Launcher
     if options.docker:
         launcher = DockerLauncher(system, options.variables, view.output)

@@ -57,7 +57,7 @@ def render(
         raise PortableError(f"cannot read {name}: {error.strerror}.") from None
     except yaml.YAMLError as error:
         raise PortableError(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PortableError(f"{name}: {' '.join(str(error).split()).rstrip('.')}.") from None
     for condition, description in assertions.items():
         if not rendered["Conditions"][condition]:

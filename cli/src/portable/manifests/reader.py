@@ -8,27 +8,19 @@ import yaml
 from portable.errors import PortableError
 
 
-class _Strict(yaml.SafeLoader):
+class Strict(yaml.SafeLoader):
     """Refuses tags, also those that another library has taught SafeLoader, as SAM's does."""
 
     yaml_multi_constructors: ClassVar[dict[str | None, Any]] = {}
 
 
-class _Tolerant(_Strict):
-    """Reads CloudFormation's tags, such as !Ref, as nothing: what they say is not needed."""
-
-    yaml_multi_constructors: ClassVar[dict[str | None, Any]] = {
-        "!": lambda loader, suffix, node: None
-    }
-
-
-def read_yaml(root: Path, path: str, tags: bool = False) -> Any:
+def read_yaml(root: Path, path: str, loader: type[yaml.SafeLoader] = Strict) -> Any:
     """Return what `path` below `root` holds; raise `PortableError` where it is no YAML file.
 
-    `tags` says whether CloudFormation's are accepted.
+    `loader` says what becomes of tags.
     """
     try:
-        return yaml.load((root / path).read_text(), _Tolerant if tags else _Strict)
+        return yaml.load((root / path).read_text(), loader)
     except OSError as error:
         raise PortableError(f"cannot read {path}: {error.strerror}.") from None
     except yaml.YAMLError as error:

@@ -9,9 +9,11 @@ from portable.local.health import HealthCheck
 from portable.manifests.cloudformation import render
 from portable.manifests.reader import Reader, read_yaml
 from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
+from portable.manifests.template import Intrinsics
 
 SAM = "template.yaml"
 ALB = "alb/template.yaml"
+WORKSPACE = "copilot/.workspace"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _function(template: dict[str, Any]) -> Function:
         logical_id,
         tuple(read("ImageConfig", "EntryPoint")),
         command[0],
-        {k: str(v) for k, v in read("Environment", "Variables").items()},
+        {k: text(v) for k, v in read("Environment", "Variables").items()},
         read.integer("Timeout"),
         read.integer("MemorySize"),
         read("Architectures", default=["x86_64"])[0],
@@ -144,7 +146,7 @@ def _service(root: Path, environment: str) -> Service:
         path,
         read.integer("image", "port"),
         tuple(read("command")),
-        {k: str(v) for k, v in read("variables").items()},
+        {k: text(_resolved(root, v, environment)) for k, v in read("variables").items()},
         count,
         read("platform", default="linux/x86_64"),
         " ".join(read("image", "healthcheck", "command")),
@@ -154,12 +156,31 @@ def _service(root: Path, environment: str) -> Service:
     )
 
 
+def text(value: Any) -> str:
+    """Return a variable's value as the app gets it: a boolean is lower case in YAML."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _resolved(root: Path, value: Any, environment: str) -> Any:
+    """Return a variable with Copilot's own names in it, or the name of the export that it is.
+
+    https://aws.github.io/copilot-cli/docs/developing/manifest-env-var/
+    """
+    if isinstance(value, dict) and value.keys() == {"from_cfn"}:
+        value = value["from_cfn"]
+    if not isinstance(value, str) or "${COPILOT_" not in value:
+        return value
+    application = read_yaml(root, WORKSPACE)["application"]
+    value = value.replace("${COPILOT_APPLICATION_NAME}", application)
+    return value.replace("${COPILOT_ENVIRONMENT_NAME}", environment)
+
+
 def _stop_timeout(root: Path, path: str) -> int:
     """Return what the patches at `path` add as StopTimeout, or else the default of ECS.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeouts
     """
-    patches = read_yaml(root, path, tags=True) if (root / path).exists() else None
+    patches = read_yaml(root, path, Intrinsics) if (root / path).exists() else None
     if not isinstance(patches, list | None):
         raise PortableError(f"{path} is no list, expected the patches of Copilot's template.")
     found: Any = 30

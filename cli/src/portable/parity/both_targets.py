@@ -12,6 +12,7 @@ from portable.local.run import Options, target_groups
 from portable.local.view import View
 from portable.manifests import agreement
 from portable.manifests.system import load
+from portable.manifests.variables import differences, marked
 
 GRACE = 5.0  # seconds for requests in flight at the end
 
@@ -25,6 +26,8 @@ async def both_targets(options: Options, view: View) -> AsyncIterator[dict[str, 
     """
     system = load(options.root, options.environment, {"LambdaWeight": 1, "FargateWeight": 1})
     agreement.check(system, options.root)
+    for problem in differences(system, marked(options.root) | options.variables.keys()):
+        view.notify(str(problem))
     launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
     groups = target_groups(system, launcher, options.max_sandboxes, view)
     balancer = system.load_balancer

@@ -314,6 +314,21 @@ def test_a_broken_manifest_is_named(project: Path) -> None:
     assert "8080" in sentence and "9000" in sentence
 
 
+def test_a_variable_on_one_side_is_told_and_an_app_on_one_side_is_refused(project: Path) -> None:
+    template = project / "template.yaml"
+    text = template.read_text()
+    level = "LOG_LEVEL: INFO\n"
+    template.write_text(text.replace(level, f"{level}          GREETING: hello\n"))
+    with local_run(cwd=project) as run:
+        told = "Variables has GREETING, but copilot/api/manifest.yml: variables has not."
+        assert any(told in line for line in run.err)
+    with local_run("--variable", "GREETING=both", cwd=project) as run:
+        assert not any("has GREETING" in line for line in run.err)
+    template.write_text(text.replace(level, f"{level}          ASGI_APP: other:app\n"))
+    refused = "Variables has ASGI_APP, but copilot/api/manifest.yml: variables has not."
+    assert refused in failed(cwd=project)
+
+
 def test_a_folder_without_manifests_is_named(tmp_path: Path) -> None:
     assert f"there is no template.yaml in {tmp_path}" in failed(cwd=tmp_path)
 

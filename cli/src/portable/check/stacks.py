@@ -1,0 +1,132 @@
+"""The stacks of an environment: what each exports and imports, and the command that makes it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from portable.check.project import Project
+from portable.manifests.problem import Problem
+from portable.manifests.samconfig import Section
+from portable.manifests.template import Intrinsics
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack: `source` is the file that it comes from, `command` deploys it."""
+
+    name: str
+    source: str
+    command: str
+    exports: frozenset[str]
+    imports: frozenset[str]
+
+
+def stacks(project: Project, environment: str) -> list[Stack]:
+    """Return the stacks of `environment`, in the order in which they are deployed.
+
+    What Copilot renders has to be in the project's folder for it.
+    """
+    application = f"{project.application}-{environment}"
+    found = [
+        _stack(
+            application,
+            f"copilot/environments/{environment}/manifest.yml",
+            f"copilot env deploy --name {environment}",
+            _rendered(project, f"{environment}.env.yml"),
+            {},
+        )
+    ]
+    for path in project.templates:
+        section = project.section(path, environment)
+        if section and "stack_name" in section.settings:
+            name, command = str(section.settings["stack_name"]), sam_deploy(section)
+            given = section.parameters
+            found.append(_stack(name, path, command, project.template(path), given))
+    for service in project.services:
+        given = _parameters(project, f"{service}-{environment}.params.json")
+        found.append(
+            _stack(
+                f"{application}-{service}",
+                f"copilot/{service}",
+                f"copilot svc deploy --name {service} --env {environment}",
+                _rendered(project, f"{service}-{environment}.stack.yml"),
+                given,
+            )
+        )
+    return found
+
+
+def sam_deploy(section: Section) -> str:
+    """Return the command that deploys `section`."""
+    return "sam deploy" + ("" if section.name == "default" else f" --config-env {section.name}")
+
+
+def unknown_imports(project: Project) -> Iterator[Problem]:
+    """Yield each import that no stack of the same environment exports."""
+    for environment in project.environments:
+        found = stacks(project, environment)
+        exported = {name for stack in found for name in stack.exports}
+        for stack in found:
+            for name in sorted(stack.imports - exported):
+                text = f"{stack.source} imports {name!r} in {environment}, but no stack exports it."
+                yield Problem(text, "Export it, or import one that is exported.")
+
+
+def _stack(
+    name: str, source: str, command: str, template: dict[str, Any], given: Mapping[str, str]
+) -> Stack:
+    values = {
+        key: str(parameter["Default"])
+        for key, parameter in template.get("Parameters", {}).items()
+        if "Default" in parameter
+    }
+    values |= dict(given) | {"AWS::StackName": name}
+    exports = {
+        _resolved(output["Export"]["Name"], values)
+        for output in template.get("Outputs", {}).values()
+        if "Export" in output
+    }
+    imports = {_resolved(item, values) for item in _imports(template)}
+    known = [frozenset(item for item in names if item) for names in (exports, imports)]
+    return Stack(name, source, command, *known)
+
+
+def _imports(value: Any) -> Iterator[Any]:
+    """Yield the argument of each `Fn::ImportValue`, wherever it is."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Fn::ImportValue":
+                yield item
+            else:
+                yield from _imports(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _imports(item)
+
+
+def _resolved(value: Any, values: Mapping[str, str]) -> str:
+    """Return the name that `value` is; nothing where only a deployment knows it."""
+    if isinstance(value, dict) and value.keys() == {"Fn::Sub"}:
+        text, own = value["Fn::Sub"], {}
+        if isinstance(text, list):
+            text, own = text
+        known = {**values, **own}
+        text = re.sub(r"\$\{([\w:]+)\}", lambda match: str(known.get(match[1], match[0])), text)
+        return "" if "${" in text else str(text)
+    if isinstance(value, dict) and value.keys() == {"Ref"}:
+        return values.get(value["Ref"], "")
+    return value if isinstance(value, str) else ""
+
+
+def _rendered(project: Project, name: str) -> dict[str, Any]:
+    template: dict[str, Any] = yaml.load((project.rendered / name).read_text(), Intrinsics)
+    return template
+
+
+def _parameters(project: Project, name: str) -> dict[str, str]:
+    values: dict[str, str] = json.loads((project.rendered / name).read_text())["Parameters"]
+    return values
