@@ -1,7 +1,6 @@
 """The Fargate side, as the real `copilot` hands it to CloudFormation."""
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -16,6 +15,8 @@ import pytest
 import yaml
 from cfnlint.api import lint_file
 from cfnlint.decode import cfn_yaml
+
+from portable.check.rendering import render
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = ["test", "prod"]
@@ -41,11 +42,8 @@ COPILOTS_OWN_FINDINGS = {
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with everything that Copilot would deploy, in both environments."""
     directory = tmp_path_factory.mktemp("rendered")
-    # A process of its own: no other test sees the fake account, and it sees nothing of the user's.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    home = {"HOME": str(tmp_path_factory.mktemp("home"))}
-    command = [sys.executable, ROOT / "cli/tests/manifests/copilot_offline.py", directory]
-    subprocess.run(command, env=own | home, check=True, timeout=120)
+    for environment in ENVIRONMENTS:
+        render(ROOT, "portable-api", environment, ["api"], directory)
     return directory
 
 
