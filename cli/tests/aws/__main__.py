@@ -28,10 +28,12 @@ def main() -> None:
         printed = 0
         while not stop.wait(0.2):
             calls = account.requests.calls
-            for call in calls[printed:]:
-                if options.log or call.status == 501:
-                    print(call.status, call.service, call.operation, file=sys.stderr, flush=True)
+            while options.log and printed < len(calls):
+                call = calls[printed]
+                print(call.status, call.service, call.operation, file=sys.stderr, flush=True)
                 printed += 1
+            while account.requests.unanswered:
+                print("Nobody answers", account.requests.unanswered.pop(), file=sys.stderr)
 
 
 if __name__ == "__main__":

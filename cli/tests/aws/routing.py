@@ -1,5 +1,6 @@
 """Who answers which request: a service of this folder, moto, or nobody."""
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,17 @@ OURS = {
 }
 
 # What moto answers. A request for any other service is one that nobody answers.
-MOTO = {"ec2", "iam", "kms", "logs", "s3", "secretsmanager", "ssm", "sts"}
+MOTO = {
+    "application-autoscaling",
+    "ec2",
+    "iam",
+    "kms",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "ssm",
+    "sts",
+}
 
 
 class Answering(Protocol):
@@ -72,7 +83,8 @@ class Requests:
                 raise NotAnswered(service, operation)
         except NotAnswered as gap:
             self.unanswered.append(f"{service} {operation}")
-            answer = gap.status, {"Content-Type": "text/plain"}, gap.message.encode()
+            body = json.dumps({"__type": gap.code, "message": gap.message})
+            answer = gap.status, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
         self.calls.append(Call(service, operation, answer[0]))
         return answer
 

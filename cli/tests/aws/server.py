@@ -156,8 +156,8 @@ def aws(
 ) -> Iterator[Account]:
     """Serve an empty account for the block.
 
-    `clock` is the time in seconds since `epoch`, the real one by default: `times`, what CloudFormation
-    takes, and what ECS takes are measured with it. Without `images` there is no registry, and neither
+    `clock` is the time in seconds since `epoch`, the real one by default, and `times` what things
+    take that CloudFormation does. Without `images` there is no registry, and neither
     it nor a Docker engine has to be installed.
     """
     started = time.monotonic()
@@ -192,6 +192,7 @@ def _variables(address: str, home: Path, region: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "DOCKER_CONFIG": str(home / "docker"),
+        "SAM_CLI_POLL_DELAY": "0.5",  # seconds; sam waits for 5 before it looks the first time
         "SAM_CLI_TELEMETRY": "0",
         "__SAM_CLI_APP_DIR": str(home / "sam"),
     }
