@@ -66,8 +66,8 @@ class CloudFormation:
         parts = (
             self,
             ChangeSets(self.region, self.operations),
-            descriptions := Descriptions(self.region),
-            StackSets(self.region, self.operations, descriptions),
+            Descriptions(self.region),
+            StackSets(self.region, self.operations),
         )
         self._answers = {
             name: getattr(part, name)
@@ -114,7 +114,8 @@ class CloudFormation:
         template = prepare(self.region, request, stack)
         needs_auto_expand(template, request.get("Capabilities", []))
         made = plan(self.region, request, stack)
-        if not self.operations.preview(stack, made)[1]:
+        # With a transform nothing to change is no error: such an update does nothing and succeeds.
+        if not made.transformed and not self.operations.preview(stack, made)[1]:
             raise invalid(NOT_UPDATED)
         self._start(stack, request, self.operations.deploy(stack, made))
         return {"StackId": stack.id}

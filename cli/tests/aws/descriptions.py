@@ -104,6 +104,8 @@ class Descriptions:
             if stack.plan is None:
                 raise invalid(f"Stack {name} has no template")
             text = stack.plan.text
+        elif name := request.get("StackSetName"):
+            text = self._region.stack_set(name).request["TemplateBody"]
         else:
             text = template_text(self._region, request, None)
         template = parse(text)

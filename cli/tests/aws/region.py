@@ -12,7 +12,7 @@ from tests.aws.actors import Actor, OnlySchema, ResourceFailed
 from tests.aws.errors import AwsError, invalid
 from tests.aws.intrinsics import Evaluator
 from tests.aws.schedule import Schedule, Times
-from tests.aws.stack import Member, Plan, Stack
+from tests.aws.stack import Member, Plan, Stack, StackSet
 
 ANY = OnlySchema()
 
@@ -30,6 +30,7 @@ class Region:
     resolve: Callable[[str, str], str]
     alarm_state: Callable[[str], str | None]
     stacks: dict[str, Stack] = field(default_factory=dict)  # by id
+    stack_sets: dict[str, StackSet] = field(default_factory=dict)  # by name
     reserved: dict[tuple[str, ...], str] = field(default_factory=dict)  # names, with who has them
     failures: dict[str, str] = field(default_factory=dict)
     revisions: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -62,6 +63,13 @@ class Region:
         if (found := self.find(name)) is None:
             raise invalid(f"Stack with id {name} does not exist")
         return found
+
+    def stack_set(self, name: str) -> StackSet:
+        """Return a stack set by name or id; raises AwsError if there is none."""
+        for found in self.stack_sets.values():
+            if name in (found.name, found.id):
+                return found
+        raise AwsError("StackSetNotFoundException", f"StackSet {name} not found", 404)
 
     def exports(self) -> dict[str, Stack]:
         """Return who exports each name."""

@@ -260,22 +260,22 @@ class Resources:
 
 
 def _unique_name(kind: ResourceType, properties: dict[str, Any]) -> tuple[str, ...] | None:
-    """Return what nobody else may have: type, name and what it is the name in, if it is given."""
+    """Return what nobody else may have, if it is given: its identity, else its name.
+
+    The type comes first, then the name, then what it is the name in.
+    """
     if kind.name in NOT_UNIQUE or kind.is_custom:
         return None
     resource = kind.name.split("::")[-1]
-    identity = [name for name in kind.identifiers if name not in kind.read_only]
-    candidates = [*reversed(identity), "Name", f"{resource}Name"]
-    for name in candidates:
-        value = properties.get(name)
-        if isinstance(value, str) and name in kind.create_only:
-            scope = [
-                str(properties[key])
-                for key in SCOPES
-                if key in kind.create_only and key in properties and key != name
-            ]
-            return (kind.name, value, *scope)
-    return None
+    if not set(kind.identifiers) & set(kind.read_only):
+        names = [*reversed(kind.identifiers)]
+    else:
+        name = next((n for n in ("Name", f"{resource}Name") if n in kind.create_only), None)
+        scopes = [key for key in SCOPES if key in kind.create_only and key in properties]
+        names = [name, *scopes] if name else []
+    if not names or not all(isinstance(properties.get(name), str) for name in names):
+        return None
+    return (kind.name, *(properties[name] for name in names))
 
 
 def _is_protected(properties: dict[str, Any]) -> bool:

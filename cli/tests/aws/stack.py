@@ -172,6 +172,22 @@ class Stack:
         return answer
 
 
+@dataclass
+class StackSet:
+    """A stack set; `request` is what its stacks are made from."""
+
+    id: str
+    name: str
+    request: dict[str, Any]
+    stacks: list[Stack] = field(default_factory=list)
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether one of its operations is under way."""
+        return any(item["Status"] == "RUNNING" for item in self.operations.values())
+
+
 def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
     """Return tags as AWS lists them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

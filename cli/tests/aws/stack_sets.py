@@ -2,16 +2,15 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tests.aws.descriptions import Descriptions, page
+from tests.aws.descriptions import page
 from tests.aws.errors import AwsError, invalid
 from tests.aws.operations import Operations
 from tests.aws.region import Region
 from tests.aws.requests import plan, prepare, template_text
-from tests.aws.stack import Stack
+from tests.aws.stack import Stack, StackSet
 
 KEPT = (
     "Parameters",
@@ -24,29 +23,12 @@ KEPT = (
 )
 
 
-@dataclass
-class StackSet:
-    """A stack set; `request` is what its stacks are made from."""
-
-    id: str
-    name: str
-    request: dict[str, Any]
-    stacks: list[Stack] = field(default_factory=list)
-    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether one of its operations is under way."""
-        return any(item["Status"] == "RUNNING" for item in self.operations.values())
-
-
 class StackSets:
     """Each public method answers the call of its name."""
 
-    def __init__(self, region: Region, operations: Operations, descriptions: Descriptions) -> None:
+    def __init__(self, region: Region, operations: Operations) -> None:
         self._region, self._operations = region, operations
-        self._descriptions = descriptions
-        self._sets: dict[str, StackSet] = {}
+        self._sets = region.stack_sets
 
     def create_stack_set(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["StackSetName"]
@@ -90,11 +72,6 @@ class StackSets:
             "StackSetARN": self._region.arn("cloudformation", f"stackset/{found.id}"),
         }
         return {"StackSet": answer}
-
-    def get_template_summary(self, request: dict[str, Any]) -> dict[str, Any]:
-        if "StackSetName" in request:
-            request = {"TemplateBody": self._find(request).request["TemplateBody"]}
-        return self._descriptions.get_template_summary(request)
 
     def list_stack_sets(self, request: dict[str, Any]) -> dict[str, Any]:
         found = [
@@ -184,11 +161,7 @@ class StackSets:
         }
 
     def _find(self, request: dict[str, Any]) -> StackSet:
-        name = request["StackSetName"]
-        for found in self._sets.values():
-            if name in (found.name, found.id):
-                return found
-        raise AwsError("StackSetNotFoundException", f"StackSet {name} not found", 404)
+        return self._region.stack_set(request["StackSetName"])
 
     def _check_idle(self, found: StackSet) -> None:
         if found.is_busy:

@@ -293,6 +293,16 @@ def test_an_update_without_a_change_is_refused(driver: Driver) -> None:
     assert said == "ValidationError: No updates are to be performed."
 
 
+def test_an_update_without_a_change_is_none_where_a_transform_is(driver: Driver) -> None:
+    request = body(template(A=log_group()) | {"Transform": "AWS::Serverless-2016-10-31"})
+    request["Capabilities"] = ["CAPABILITY_AUTO_EXPAND"]
+    driver.call("CreateStack", StackName="s", **request)
+    driver.wait()
+    driver.call("UpdateStack", StackName="s", **request)
+    driver.wait()
+    assert driver.status("s") == "UPDATE_COMPLETE"
+
+
 def test_one_operation_at_a_time(driver: Driver) -> None:
     driver.call("CreateStack", StackName="s", **body(template(A=log_group())))
     said = refusal(driver, "UpdateStack", StackName="s", **body(template(A=log_group(days=1))))
