@@ -1,58 +1,53 @@
-"""The app's own routes, without a server."""
+"""Each test that asks for `client` runs twice: on a Lambda sandbox, and on a task of Fargate."""
 
 import asyncio
 import importlib
 import logging
 
-import httpx
 import pytest
 
 from app.settings import Settings
 
 
+def test_the_greeting_names_the_side(client, target):
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == f"Hello from {'ecs' if target == 'fargate' else target}"
+
+
+def test_the_health_check_passes(client):
+    assert client.get("/healthz").status_code == 200
+
+
+def test_what_is_not_there_is_a_404(client):
+    assert client.get("/nothing").status_code == 404
+
+
+def test_another_method_is_a_405(client):
+    answer = client.post("/", json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+def test_the_documentation_is_served(client):
+    answer = client.get("/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_the_schema_names_the_routes(client):
+    schema = client.get("/openapi.json").json()
+    assert set(schema["paths"]) == {"/", "/healthz"}
+
+
+# What needs no server is tested in this process, as with any FastAPI app.
 @pytest.fixture
-def create_app(monkeypatch):
-    # The module-level app, which the servers import, needs to know its target.
+def app(monkeypatch):
     monkeypatch.setenv("EXECUTION_ENVIRONMENT", "ecs")
-    return importlib.import_module("app.main").create_app
+    create_app = importlib.import_module("app.main").create_app
+    return create_app(Settings(execution_environment="ecs"))
 
 
-def get(app, *paths: str, method: str = "GET") -> list[httpx.Response]:
-    async def main() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return [await client.request(method, path) for path in paths]
-
-    return asyncio.run(main())
-
-
-@pytest.mark.parametrize("target", ["lambda", "ecs"])
-def test_routes(create_app, target):
-    app = create_app(Settings(execution_environment=target))
-    hello, health, missing = get(app, "/", "/healthz", "/nothing")
-    assert (hello.status_code, hello.json()) == (200, f"Hello from {target}")
-    assert hello.headers["content-type"] == "application/json"
-    assert health.status_code == 200
-    assert missing.status_code == 404
-
-
-def test_other_methods_are_405(create_app):
-    (response,) = get(create_app(Settings(execution_environment="ecs")), "/", method="POST")
-    assert response.status_code == 405
-
-
-def test_the_documentation_is_on(create_app):
-    docs, schema = get(create_app(Settings(execution_environment="ecs")), "/docs", "/openapi.json")
-    assert docs.headers["content-type"].startswith("text/html")
-    described = schema.json()
-    assert set(described["paths"]) == {"/", "/healthz"}
-    ok = described["paths"]["/"]["get"]["responses"]["200"]
-    assert ok["content"]["application/json"]["schema"]["type"] == "string"
-
-
-def test_lifespan_tells_when_it_starts_and_stops(create_app, caplog):
-    app = create_app(Settings(execution_environment="ecs"))
-
+def test_lifespan_tells_when_it_starts_and_stops(app, caplog):
     async def main() -> None:
         async with app.router.lifespan_context(app):
             assert caplog.messages[-1] == "Application started."

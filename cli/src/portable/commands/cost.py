@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from portable.commands.options import project_root
+from portable.commands.options import chosen_environment, project_root, with_environment
 from portable.errors import PortableError
 
 
@@ -55,13 +55,7 @@ RATE = Number(0.001, 1_000_000)
     type=Number(128, 10240, whole=True),
     help="MB of the function; else MemorySize in template.yaml.",
 )
-@click.option(
-    "--env",
-    "environment",
-    default="test",
-    show_default=True,
-    help="Environment whose weights, tasks and network count.",
-)
+@with_environment("Environment whose weights, tasks and network count.")
 @click.option(
     "--cpu-ms",
     type=MILLISECONDS,
@@ -111,7 +105,7 @@ def cost(
     rps: float,
     ms: float,
     memory: int | None,
-    environment: str,
+    environment: str | None,
     cpu_ms: float | None,
     task_rps: float | None,
     vcpu: float | None,
@@ -137,10 +131,11 @@ def cost(
     from portable.cost.question import as_json
     from portable.cost.report import WIDTH, show
 
+    root = project_root(Path.cwd())
     options = CostOptions(
         rps=rps,
         workload=Workload(ms, kilobytes, busy_hours),
-        environment=environment,
+        environment=chosen_environment(root, environment),
         memory=memory,
         cpu_ms=cpu_ms,
         task_rps=task_rps,
@@ -151,7 +146,7 @@ def cost(
         free_tier=free_tier,
         prices=prices,
     )
-    question = ask(project_root(Path.cwd()), options)
+    question = ask(root, options)
     if as_data:
         click.echo(json.dumps(as_json(question, break_even(question.model)), indent=2))
     else:

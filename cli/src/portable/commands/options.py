@@ -1,10 +1,14 @@
 """What several commands share."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from portable.errors import PortableError
+
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
 
 def check_app(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
@@ -15,16 +19,27 @@ def check_app(_: click.Context, __: click.Parameter, path: str | None) -> str | 
 
 
 def _variables(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    return variables("--variable", texts)
+
+
+def variables(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """Return NAME=VALUE pairs, which `option` was given; raise `PortableError` for another form."""
     for text in texts:
         if text.find("=") < 1:
-            raise PortableError(f"--variable is {text!r}, expected NAME=VALUE.")
+            raise PortableError(f"{option} is {text!r}, expected NAME=VALUE.")
     return dict(text.split("=", 1) for text in texts)
 
 
 WEIGHT = click.IntRange(0, 999)
-with_environment = click.option(
-    "--env", "environment", default="test", show_default=True, help="Environment to run."
-)
+
+
+def with_environment(help_text: str) -> Callable[[Decorated], Decorated]:
+    """Return the option --env; without it, `chosen_environment` says which environment is meant."""
+    return click.option(
+        "--env", "environment", show_default="the first of samconfig.toml", help=help_text
+    )
+
+
 with_variables = click.option(
     "--variable",
     "variables",
@@ -40,6 +55,14 @@ with_port = click.option(
     type=click.IntRange(1, 65535),
     help="Port of the local run.",
 )
+
+
+def chosen_environment(root: Path, environment: str | None) -> str:
+    """Return `environment`, or else the first one of samconfig.toml; raise `PortableError`."""
+    # Here, as `--help` need not wait for it.
+    from portable.manifests.samconfig import SAMCONFIG, default_environment
+
+    return environment or default_environment(root / SAMCONFIG)
 
 
 def project_root(start: Path) -> Path:

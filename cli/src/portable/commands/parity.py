@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from portable.commands.options import check_app, project_root, with_environment, with_variables
+from portable.commands.options import (
+    check_app,
+    chosen_environment,
+    project_root,
+    with_environment,
+    with_variables,
+)
 
 
 @click.command()
@@ -16,7 +22,7 @@ from portable.commands.options import check_app, project_root, with_environment,
     callback=check_app,
     help="Compare this ASGI app; else the project's.",
 )
-@with_environment
+@with_environment("Environment to run.")
 @click.option(
     "--examples",
     default=20,
@@ -48,7 +54,7 @@ from portable.commands.options import check_app, project_root, with_environment,
 @with_variables
 def parity(
     app: str | None,
-    environment: str,
+    environment: str | None,
     examples: int,
     seed: int | None,
     exclude: tuple[str, ...],
@@ -67,9 +73,10 @@ def parity(
     from portable.parity.comparison import Plan, compare_until_signal
     from portable.parity.report import show
 
+    root = project_root(Path.cwd())
     options = Options(
-        root=project_root(Path.cwd()),
-        environment=environment,
+        root=root,
+        environment=chosen_environment(root, environment),
         app=app,
         variables=variables,
     )

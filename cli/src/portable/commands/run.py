@@ -9,6 +9,7 @@ import click
 from portable.commands.options import (
     WEIGHT,
     check_app,
+    chosen_environment,
     project_root,
     with_environment,
     with_variables,
@@ -17,7 +18,7 @@ from portable.errors import PortableError
 
 
 @click.command()
-@with_environment
+@with_environment("Environment to run.")
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any."
 )
@@ -49,7 +50,7 @@ from portable.errors import PortableError
 @click.option("--failover", is_flag=True, help='As with Failover = "enabled" in samconfig.toml.')
 @click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
 def run(
-    environment: str,
+    environment: str | None,
     port: int,
     lambda_weight: int | None,
     fargate_weight: int | None,
@@ -72,9 +73,10 @@ def run(
     if app and docker:
         raise PortableError("--app and --docker exclude each other: the image has its own app.")
     weights = {"LambdaWeight": lambda_weight, "FargateWeight": fargate_weight}
+    root = project_root(Path.cwd())
     options = Options(
-        root=project_root(Path.cwd()),
-        environment=environment,
+        root=root,
+        environment=chosen_environment(root, environment),
         port=port,
         weights={name: weight for name, weight in weights.items() if weight is not None},
         app=app,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portable.commands.options import project_root
+from portable.commands.options import chosen_environment, project_root, with_environment
 from portable.errors import PortableError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _bake(text: str | None, local: bool) -> int:
 
 
 @click.command()
-@click.option("--env", "environment", default="test", show_default=True, help="Environment.")
+@with_environment("Environment.")
 @click.option(
     "--to",
     type=click.Choice(["lambda", "fargate"]),
@@ -79,7 +79,7 @@ def _bake(text: str | None, local: bool) -> int:
 @click.option("--local", is_flag=True, help="Shift a local run instead of AWS.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the local run.  [default: 8080]")
 def shift(
-    environment: str,
+    environment: str | None,
     to: str | None,
     shares: tuple[int, ...],
     bake: str | None,
@@ -122,6 +122,7 @@ def shift(
         from portable.shift.aws.stack import CloudFormationStack
 
         root = project_root(Path.cwd())
+        environment = chosen_environment(root, environment)
         target = deployment(root, environment)
         answers = clients(target.region, target.profile)
         stack = CloudFormationStack(target, answers, signals.wait, now)

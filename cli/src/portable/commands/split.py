@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portable.commands.options import WEIGHT, project_root
+from portable.commands.options import WEIGHT, chosen_environment, project_root, with_environment
 from portable.errors import PortableError
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ if TYPE_CHECKING:
     help="Response header that names the side, with the word lambda, ecs or fargate; "
     "else the body does.",
 )
-@click.option(
-    "--env",
-    "environment",
-    default="test",
-    show_default=True,
-    help="Environment whose weights in samconfig.toml are expected, if nothing else says them.",
-)
+@with_environment("Environment whose weights in samconfig.toml are expected, if nothing else is.")
 @click.option("--lambda-weight", type=WEIGHT, help="Expect this weight; needs --fargate-weight.")
 @click.option("--fargate-weight", type=WEIGHT, help="Expect this weight; needs --lambda-weight.")
 @click.option(
@@ -74,7 +68,7 @@ def split(
     concurrency: int,
     timeout: float,
     header: str | None,
-    environment: str,
+    environment: str | None,
     lambda_weight: int | None,
     fargate_weight: int | None,
     confidence: float,
@@ -120,7 +114,7 @@ def split(
     sys.exit(0 if result.verdict.kind == FITS else 1)
 
 
-def _expected(url: "httpx.URL", environment: str) -> "Expected":
+def _expected(url: "httpx.URL", environment: str | None) -> "Expected":
     from portable.local.control import ask
     from portable.split.expected import of_local_run, of_samconfig
     from portable.split.requests import is_loopback, port_of
@@ -129,7 +123,8 @@ def _expected(url: "httpx.URL", environment: str) -> "Expected":
     if local:
         return local
     try:
-        return of_samconfig(project_root(Path.cwd()), environment)
+        root = project_root(Path.cwd())
+        return of_samconfig(root, chosen_environment(root, environment))
     except PortableError as error:
         hint = "say what to expect with --lambda-weight and --fargate-weight"
         raise PortableError(f"{error.message.rstrip('.')}; {hint}.") from None

@@ -67,7 +67,7 @@ class HostLauncher:
         self.numbers = count(1)
         self.processes: list[Process] = []
         # The project's sources, and for the user's own app the folder that it was named in.
-        python_path = [str(root / "src"), *([os.getcwd()] if app else [])]
+        python_path = [str(root / "src"), *([os.getcwd(), str(root)] if app else [])]
         self.environment = {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
             "PYTHONPATH": os.pathsep.join(python_path),

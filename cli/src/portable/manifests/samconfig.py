@@ -16,6 +16,7 @@ from tomlkit.exceptions import TOMLKitError
 from portable.errors import PortableError
 
 SAMCONFIG = "samconfig.toml"
+FUNCTION = "template.yaml"
 OVERRIDES = "parameter_overrides"
 
 
@@ -31,7 +32,7 @@ class Section:
     @property
     def template(self) -> str:
         """The template that it deploys, relative to the folder of samconfig.toml."""
-        return str(PurePosixPath(self.settings.get("template_file", "template.yaml")))
+        return str(PurePosixPath(self.settings.get("template_file", FUNCTION)))
 
 
 class Samconfig:
@@ -85,6 +86,11 @@ class Samconfig:
         message = f"{self.name} deploys {template} to {', '.join(known) or 'nowhere'}"
         raise PortableError(f"{message}, not to {environment!r}.")
 
+    def environments(self) -> list[str]:
+        """Return the environments that the function is deployed to, in the order of the file."""
+        found = (s.parameters.get("EnvName") for s in self.sections() if s.template == FUNCTION)
+        return [name for name in found if name]
+
     def save(self) -> None:
         """Write `document` back in one step, so that a full disk leaves the file whole.
 
@@ -97,6 +103,18 @@ class Samconfig:
             temporary.replace(self.path.resolve())
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def default_environment(path: Path) -> str:
+    """Return the first environment of the file at `path`.
+
+    Raises `PortableError` as `Samconfig` does, and if there is none.
+    """
+    samconfig = Samconfig(path)
+    for environment in samconfig.environments():
+        return environment
+    message = f"{samconfig.name} deploys {FUNCTION} to no environment"
+    raise PortableError(f"{message}, expected a parameter EnvName.")
 
 
 def deploy_parameters(path: Path, template: str, environment: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from portable.local.launchers import HostLauncher, stop
 from portable.local.listener import Listener
@@ -18,16 +19,21 @@ GRACE = 5.0  # seconds for requests in flight at the end
 
 
 @contextlib.asynccontextmanager
-async def both_targets(options: Options, view: View) -> AsyncIterator[dict[str, int]]:
+async def both_targets(
+    options: Options, view: View, tasks: int | None = None
+) -> AsyncIterator[dict[str, int]]:
     """Run both targets; yield the ports of their listeners, `{"lambda": …, "fargate": …}`.
 
     Both listeners say of themselves that they are on port 80, so that a request sees no
-    difference between them. Raises `PortableError` where the system does not start.
+    difference between them. `tasks` is how many the Fargate side has, else as many as the
+    manifest says. Raises `PortableError` where the system does not start.
     """
     system = load(options.root, options.environment, {"LambdaWeight": 1, "FargateWeight": 1})
     agreement.check(system, options.root)
     for problem in differences(system, marked(options.root) | options.variables.keys()):
         view.notify(str(problem))
+    if tasks:
+        system = replace(system, service=replace(system.service, count=tasks))
     launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
     groups = target_groups(system, launcher, options.max_sandboxes, view)
     balancer = system.load_balancer
