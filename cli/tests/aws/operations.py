@@ -1,19 +1,18 @@
 """What happens to a whole stack: deployed, watched, rolled back, deleted."""
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.aws.actors import ResourceFailed
-from tests.aws.changes import changes, order, references
+from tests.aws.changes import changes, order
 from tests.aws.errors import AwsError
 from tests.aws.intrinsics import UNKNOWN, Evaluator
-from tests.aws.parameters import text
-from tests.aws.region import Region, planned
+from tests.aws.outputs import conflict, exports, outputs
+from tests.aws.region import Region
+from tests.aws.removal import Removal
 from tests.aws.resources import Resources
 from tests.aws.schemas import resource_type
 from tests.aws.stack import Member, Plan, Stack
-from tests.aws.template import depends_on
 
 
 class Failed(Exception):
@@ -26,6 +25,7 @@ class Operations:
     def __init__(self, region: Region) -> None:
         self.region = region
         self.resources = Resources(region)
+        self.removal = Removal(region, self.resources)
         self.schedule, self.times = region.schedule, region.times
         self.schedule.after_step = self.watch
 
@@ -33,6 +33,7 @@ class Operations:
         """Create or update a stack."""
         verb = "UPDATE" if stack.deployed else "CREATE"
         stack.plan, stack.journal = plan, []
+        stack.before = (stack.outputs, stack.exports, stack.imports)
         if self.times.begun:
             yield self.times.begun
         if verb == "UPDATE":
@@ -47,13 +48,16 @@ class Operations:
         stack.watching = False
         left = [undo.before for undo in stack.journal if undo.replaced and undo.before]
         left = [member for member in left if not self._kept(stack, member, "UpdateReplacePolicy")]
-        gone = set(stack.members) - self._names(stack, plan)
+        there = self._names(stack, plan)
+        gone = [name for name in reversed(stack.members) if name not in there]
         stack.deployed, stack.journal = plan, []
         if verb == "UPDATE":
             self.region.set_status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
             yield self.times.clean
-            yield from self._clean(stack, left)
-            yield from self._remove(stack, [n for n in reversed(stack.members) if n in gone])
+            yield from self.removal.leftovers(stack, left)
+            yield from self.removal.members(
+                stack, [n for n in reversed(stack.members) if n in gone]
+            )
         self.region.set_status(stack, f"{verb}_COMPLETE")
         stack.then()
 
@@ -65,7 +69,7 @@ class Operations:
         unknown: set[str] = set()
         evaluator = self.region.evaluator(stack, plan.template, plan.values, unknown, UNKNOWN)
         found = changes(stack, plan, evaluator, unknown)
-        return found, bool(found) or self._outputs(plan, evaluator) != stack.outputs
+        return found, bool(found) or outputs(plan, evaluator) != stack.outputs
 
     def roll_back(
         self, stack: Stack, reason: str, skip: Sequence[str] = (), force: bool = False
@@ -88,17 +92,14 @@ class Operations:
 
     def delete(self, stack: Stack, retained: list[str]) -> Iterator[float]:
         """Delete a stack; it is refused if it exports what another one imports."""
-        status, reason = stack.status, "User Initiated"
-        self.region.set_status(stack, "DELETE_IN_PROGRESS", reason)
+        status, stack.watching = stack.status, False
+        self.region.set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
         yield self.times.begun
-        for name in stack.exports:
-            if users := self.region.importers(name):
-                text_ = f"Export {name} cannot be deleted as it is in use by {_and(users)}"
-                self.region.set_status(stack, status, text_)
-                stack.then()
-                return
-        names = [*reversed(self._order(stack))]
-        failed = yield from self._remove(stack, names, retained)
+        if in_use := conflict(self.region, stack, {}):
+            self.region.set_status(stack, status, in_use)
+            stack.then()
+            return
+        failed = yield from self.removal.members(stack, self.removal.order(stack), retained)
         if failed:
             reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
             self.region.set_status(stack, "DELETE_FAILED", reason)
@@ -133,17 +134,16 @@ class Operations:
             raise Failed(error.message) from error
         for name in names:
             yield from self._member(stack, plan, evaluator, name)
-            stack.imports |= evaluator.imports  # a lock from the moment on that it is used
+            # A lock from the moment on that it is used.
+            stack.imports = stack.imports | evaluator.imports
         try:
-            outputs = self._outputs(plan, evaluator)
+            found = outputs(plan, evaluator)
         except AwsError as error:
             raise Failed(f"{error.message}. Rollback requested by user.") from error
-        exports = {
-            item["ExportName"]: item["OutputValue"] for item in outputs if "ExportName" in item
-        }
-        self._check_exports(stack, exports)
-        stack.outputs, stack.exports = outputs, exports
-        stack.imports = set(evaluator.imports)
+        if reason := conflict(self.region, stack, exports(found)):
+            raise Failed(reason)
+        stack.outputs, stack.exports = found, exports(found)
+        stack.imports = evaluator.imports
 
     def _member(self, stack: Stack, plan: Plan, evaluator: Evaluator, name: str) -> Iterator[float]:
         definition = plan.template["Resources"][name]
@@ -177,33 +177,6 @@ class Operations:
         if reason := self._trigger(plan):
             raise Failed(reason)
 
-    def _outputs(self, plan: Plan, evaluator: Evaluator) -> list[dict[str, Any]]:
-        outputs = []
-        for name, item in planned(plan).items():
-            if not evaluator.holds(item):
-                continue
-            output = {"OutputKey": name, "OutputValue": text(evaluator.value(item["Value"]))}
-            if "Description" in item:
-                output["Description"] = item["Description"]
-            if "Export" in item:
-                output["ExportName"] = text(evaluator.value(item["Export"]["Name"]))
-            outputs.append(output)
-        return outputs
-
-    def _check_exports(self, stack: Stack, exports: dict[str, str]) -> None:
-        for name, before in stack.exports.items():
-            users = self.region.importers(name)
-            if users and exports.get(name) != before:
-                done = "updated" if name in exports else "deleted"
-                raise Failed(f"Export {name} cannot be {done} as it is in use by {_and(users)}")
-        for name in exports:
-            owner = self.region.exports().get(name)
-            if owner is not None and owner is not stack:
-                raise Failed(
-                    f"Export with name {name} is already exported by stack {owner.name}. "
-                    "Rollback requested by user."
-                )
-
     def _cancel(self, stack: Stack) -> None:
         for member in stack.members.values():
             if member.status.endswith("_IN_PROGRESS"):
@@ -217,7 +190,7 @@ class Operations:
         start = "ROLLBACK" if keep_name else "DELETE"
         self.region.set_status(stack, f"{start}_IN_PROGRESS", reason)
         yield self.times.begun
-        failed = yield from self._remove(stack, [*reversed(stack.members)], creation=True)
+        failed = yield from self.removal.members(stack, [*reversed(stack.members)], creation=True)
         stack.outputs, stack.exports, stack.imports = [], {}, set()
         if failed:
             reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
@@ -242,10 +215,10 @@ class Operations:
                 if undo.before is None or undo.replaced:
                     left.append(member)
             stack.journal.pop()
-        self._restore_outputs(stack)
+        stack.outputs, stack.exports, stack.imports = stack.before
         self.region.set_status(stack, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
         yield self.times.clean
-        yield from self._clean(stack, left)
+        yield from self.removal.leftovers(stack, left)
         self.region.set_status(stack, "UPDATE_ROLLBACK_COMPLETE")
 
     def _undo(
@@ -266,60 +239,6 @@ class Operations:
                 raise
         self.region.set_member_status(stack, before, "UPDATE_COMPLETE")
 
-    def _restore_outputs(self, stack: Stack) -> None:
-        if plan := stack.deployed:
-            evaluator = self.region.evaluator(stack, plan.template, plan.values)
-            for member in stack.members.values():
-                evaluator.value(member.definition.get("Properties", {}))
-            stack.outputs = self._outputs(plan, evaluator)
-            stack.exports = {
-                item["ExportName"]: item["OutputValue"]
-                for item in stack.outputs
-                if "ExportName" in item
-            }
-            stack.imports = set(evaluator.imports)
-
-    def _clean(self, stack: Stack, left: list[Member]) -> Iterator[float]:
-        for member in left:
-            with suppress(ResourceFailed):  # the event says so; CloudFormation goes on without it
-                yield from self.resources.delete(stack, member)
-
-    def _remove(
-        self, stack: Stack, names: list[str], retained: Sequence[str] = (), creation: bool = False
-    ) -> Generator[float, None, list[str]]:
-        """Delete members in this order; what one that failed depends on stays, too."""
-        failed: list[str] = []
-        needed: set[str] = set()
-        for name in names:
-            member = stack.members[name]
-            if name in retained or (not creation and member.keeps("DeletionPolicy")):
-                self.resources.keep(stack, member)
-                del stack.members[name]
-                continue
-            if name in needed:
-                needed |= self._needs(member)
-                continue
-            try:
-                yield from self.resources.delete(stack, member)
-            except ResourceFailed:
-                failed.append(name)
-                needed |= self._needs(member)
-                continue
-            del stack.members[name]
-        return failed
-
-    def _needs(self, member: Member) -> set[str]:
-        return {*references(member.definition), *depends_on(member.definition)}
-
-    def _order(self, stack: Stack) -> list[str]:
-        if stack.deployed is None:
-            return list(stack.members)
-        evaluator = self.region.evaluator(stack, stack.deployed.template, stack.deployed.values)
-        known = [
-            name for name in order(stack.deployed.template, evaluator) if name in stack.members
-        ]
-        return [*known, *(name for name in stack.members if name not in known)]
-
     def _names(self, stack: Stack, plan: Plan) -> set[str]:
         evaluator = self.region.evaluator(stack, plan.template, plan.values)
         return {name for name, item in plan.template["Resources"].items() if evaluator.holds(item)}
@@ -338,8 +257,3 @@ def _is_replaced(member: Member, properties: dict[str, Any]) -> bool:
         for name in {**member.properties, **properties}
         if member.properties.get(name) != properties.get(name)
     )
-
-
-def _and(names: list[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

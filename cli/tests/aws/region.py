@@ -12,7 +12,7 @@ from tests.aws.actors import Actor, OnlySchema, ResourceFailed
 from tests.aws.errors import AwsError, invalid
 from tests.aws.intrinsics import Evaluator
 from tests.aws.schedule import Schedule, Times
-from tests.aws.stack import Member, Plan, Stack, StackSet
+from tests.aws.stack import Member, Stack, StackSet
 
 ANY = OnlySchema()
 
@@ -179,9 +179,3 @@ class Region:
 def not_found(what: str) -> AwsError:
     """What a change set that is not there is answered with."""
     return AwsError("ChangeSetNotFound", f"ChangeSet [{what}] does not exist", 404)
-
-
-def planned(plan: Plan) -> dict[str, Any]:
-    """Return the outputs of a plan, by name."""
-    found: dict[str, Any] = plan.template.get("Outputs", {})
-    return found

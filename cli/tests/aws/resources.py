@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.aws.actors import Made, Resource, ResourceFailed
-from tests.aws.changes import references
 from tests.aws.names import ARNS, Names
 from tests.aws.region import Region
 from tests.aws.schemas import ResourceType, resource_type
 from tests.aws.stack import Member, Stack, Undo
+from tests.aws.template import attributes
 
 # Two of these may have the same name.
 NOT_UNIQUE = {"AWS::Route53::HostedZone"}
@@ -247,8 +247,7 @@ class Resources:
             return {name.replace("\\", "") for name in names if "*" not in name}
         template = stack.plan.template if stack.plan else {}
         everything = [template.get("Resources", {}), template.get("Outputs", {})]
-        found = references(everything)
-        return {leaf for name, leaf in found.items() if name == member.logical_id and leaf}
+        return {leaf for name, leaf in attributes(everything) if name == member.logical_id}
 
     def _stable(self, stack: Stack, member: Member) -> Iterator[float]:
         actor = self.region.actor(member.kind.name)

@@ -119,6 +119,9 @@ class Stack:
     events: list[dict[str, Any]] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     journal: list[Undo] = field(default_factory=list)
+    before: tuple[list[dict[str, Any]], dict[str, str], set[str]] = field(
+        default_factory=lambda: ([], {}, set())
+    )  # outputs, exports and imports as they were
     watching: bool = False  # a rollback trigger takes the operation under way back
     token: str | None = None  # of the operation under way
     then: Callable[[], None] = lambda: None  # once the operation is over
