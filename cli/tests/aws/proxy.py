@@ -9,7 +9,7 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from moto.moto_proxy.certificate_creator import CertificateCreator
@@ -62,6 +62,11 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
         except OSError:  # the tool is gone
             self.close_connection = True
+
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
+        self.connection.close()  # the server only knows the one without TLS
 
     def _respond(self) -> None:
         body = self._body()
