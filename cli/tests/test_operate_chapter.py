@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portable.local.control import ask
+from portable.local.operate.control import ask
 from tests.portable.load import load, wait_until
 from tests.portable.local_run import PORTABLE, LocalRun, local_run
 

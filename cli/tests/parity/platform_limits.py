@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from portable.local.lambda_events import MAX_BODY
+from portable.local.lambda_side.events import MAX_BODY
 from tests.parity.differ import Answer, Request, order
 from tests.parity.predictions import (
     broken_off,

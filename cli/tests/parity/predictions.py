@@ -6,8 +6,8 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from portable.local.forwarding import VALID_NAME
-from portable.local.lambda_events import MAX_BODY, TEXT_TYPES
+from portable.local.lambda_side.events import MAX_BODY, TEXT_TYPES
+from portable.local.listener.forwarding import VALID_NAME
 from tests.parity.differ import Answer, Request
 
 BROKEN_OFF = ("start", "partial", "raise-started", "raise-partial", "pathsend", "twice")

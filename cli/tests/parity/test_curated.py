@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portable.local.lambda_events import MAX_BODY
+from portable.local.lambda_side.events import MAX_BODY
 from tests.parity.differ import Request, Targets, ask, differences, order
 from tests.parity.platform_limits import PLAIN, expected
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from portable.local.lambda_events import response as alb_response
+from portable.local.lambda_side.events import response as alb_response
 from portable_runtime.adapter import EventError, LambdaApp
 from portable_runtime.logs import configure_logging
 from portable_runtime.settings import BaseSettings

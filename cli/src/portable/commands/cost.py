@@ -126,9 +126,9 @@ def cost(
     from rich.console import Console
 
     from portable.cost.break_even import break_even
+    from portable.cost.estimate import as_json
     from portable.cost.model import Workload
     from portable.cost.options import CostOptions, ask
-    from portable.cost.question import as_json
     from portable.cost.report import WIDTH, show
 
     root = project_root(Path.cwd())
@@ -146,8 +146,8 @@ def cost(
         free_tier=free_tier,
         prices=prices,
     )
-    question = ask(root, options)
+    estimate = ask(root, options)
     if as_data:
-        click.echo(json.dumps(as_json(question, break_even(question.model)), indent=2))
+        click.echo(json.dumps(as_json(estimate, break_even(estimate.model)), indent=2))
     else:
-        show(question, Console(width=None if sys.stdout.isatty() else WIDTH))
+        show(estimate, Console(width=None if sys.stdout.isatty() else WIDTH))

@@ -22,7 +22,7 @@ def fault(side: str, errors: float | None, clear: bool, port: int) -> None:
     It stays like that until `--clear`. Lambda's targets die as with a reserved concurrency of 0.
     """
     from portable.errors import PortableError
-    from portable.local.control import ask
+    from portable.local.operate.control import ask
 
     if clear and errors is not None:
         raise PortableError("--errors and --clear exclude each other.")

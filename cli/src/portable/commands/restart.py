@@ -13,7 +13,7 @@ def restart(port: int) -> None:
     New tasks start and pass a health check, then the old ones are deregistered, finish their
     requests, and get SIGTERM.
     """
-    from portable.local.control import ask
+    from portable.local.operate.control import ask
 
     click.echo("Replacing the tasks; the old ones finish their requests first.", err=True)
     answer = ask(port, "restart", timeout=None)

@@ -115,7 +115,7 @@ def split(
 
 
 def _expected(url: "httpx.URL", environment: str | None) -> "Expected":
-    from portable.local.control import ask
+    from portable.local.operate.control import ask
     from portable.split.expected import of_local_run, of_samconfig
     from portable.split.requests import is_loopback, port_of
 
@@ -132,7 +132,7 @@ def _expected(url: "httpx.URL", environment: str | None) -> "Expected":
 
 def _changed(expected: "Expected") -> "Weights | None":
     """Return the weights of the local run after the requests, if they are others by now."""
-    from portable.local.control import ask
+    from portable.local.operate.control import ask
     from portable.split.expected import of_local_run
 
     if expected.port is None:

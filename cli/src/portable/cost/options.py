@@ -1,11 +1,11 @@
-"""Turns the options of `portable cost`, and the manifests for the rest, into the question."""
+"""Turns the options of `portable cost`, and the manifests for the rest, into the estimate."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from portable.cost.estimate import Estimate
 from portable.cost.model import FargateSide, LambdaSide, Model, Workload, task_rps
 from portable.cost.prices import load_prices
-from portable.cost.question import Question
 from portable.cost.service_size import (
     ALL_SPOT,
     NO_SPOT,
@@ -15,7 +15,6 @@ from portable.cost.service_size import (
 )
 from portable.errors import PortableError
 from portable.manifests.system import load
-from portable.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class CostOptions:
     prices: Path | None = None
 
 
-def ask(root: Path, options: CostOptions) -> Question:
-    """Return the question about the project at `root`; raise `PortableError` for a bad option."""
+def ask(root: Path, options: CostOptions) -> Estimate:
+    """Return the estimate for the project at `root`; raise `PortableError` for a bad option."""
     if options.cpu_ms is not None and options.task_rps is not None:
         raise PortableError("--cpu-ms and --task-rps exclude each other: each says what one does.")
     prices = load_prices(options.prices)
@@ -63,9 +62,8 @@ def ask(root: Path, options: CostOptions) -> Question:
         size.nat_gateways,
     )
     model = Model(options.workload, function, service, prices, options.free_tier)
-    weights = Weights(group.weight, system.load_balancer.group("ip").weight)
     guessed = options.cpu_ms is None and options.task_rps is None
-    return Question(model, options.rps, weights, capacity, guessed)
+    return Estimate(model, options.rps, system.load_balancer.weights, capacity, guessed)
 
 
 def _capacity(

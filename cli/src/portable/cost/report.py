@@ -8,24 +8,24 @@ from rich.text import Text
 
 from portable.cost.break_even import BreakEven, break_even
 from portable.cost.chart import ASCII, UNICODE, chart, nice
-from portable.cost.model import Bill
-from portable.cost.question import (
-    Question,
+from portable.cost.estimate import (
+    Estimate,
     answers,
     assumptions,
     not_counted,
     rate_name,
     split_name,
 )
+from portable.cost.model import Bill
 
 WIDTH = 96
 _SIDES = {"lambda": "Lambda", "fargate": "Fargate", "shared": "Load balancer"}
 
 
-def show(question: Question, console: Console) -> None:
+def show(estimate: Estimate, console: Console) -> None:
     """Print everything, in characters that the console's encoding has."""
-    model, rps, workload = question.model, question.rps, question.model.workload
-    bills, even = question.bills(), break_even(question.model)
+    model, rps, workload = estimate.model, estimate.rps, estimate.model.workload
+    bills, even = estimate.bills(), break_even(estimate.model)
     console.print(
         f"USD a month at {rps:g} requests per second, {rps * model.seconds / 1e6:,.4g} million "
         f"a month, {workload.ms:g} ms each with {model.function.memory} MB\n",
@@ -35,12 +35,12 @@ def show(question: Question, console: Console) -> None:
         console.print(_table(bills))
     for line in capture.get().splitlines():
         console.print(Text.from_ansi(line.rstrip()))
-    share = split_name(question.weights.share("lambda"))
+    share = split_name(estimate.weights.share("lambda"))
     console.print(
         f"Shares are Lambda's and Fargate's in percent; {share} is what samconfig.toml has.",
         highlight=False,
     )
-    _print_list(console, "What it says", answers(question, even))
+    _print_list(console, "What it says", answers(estimate, even))
     console.print(Text("\nUSD a month", style="bold"))
     lines = chart(
         lambda rate: model.lambda_alone(rate).total,
@@ -51,8 +51,8 @@ def show(question: Question, console: Console) -> None:
         ASCII if console.options.ascii_only else UNICODE,
     )
     console.print(Text("\n".join(lines)), no_wrap=True, crop=False, overflow="ignore")
-    _print_list(console, "Assumed", assumptions(question))
-    _print_list(console, "Not counted", not_counted(question))
+    _print_list(console, "Assumed", assumptions(estimate))
+    _print_list(console, "Not counted", not_counted(estimate))
 
 
 def _marks(even: BreakEven, rps: float) -> dict[str, float]:

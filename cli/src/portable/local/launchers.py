@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Protocol
 
 from portable.errors import PortableError
-from portable.local.ip_targets import IPTarget
+from portable.local.fargate_side.ip_target import IPTarget
+from portable.local.fargate_side.tasks import Task
+from portable.local.lambda_side.sandboxes import Sandbox
 from portable.local.processes import Output, Process, free_port
-from portable.local.sandboxes import Sandbox
-from portable.local.tasks import Task
 from portable.manifests.system import System
 
 # The listener connects to tasks from this address, so that they trust X-Forwarded-For from the

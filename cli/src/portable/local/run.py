@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portable.errors import PortableError
-from portable.local.ip_target_group import IPTargetGroup
-from portable.local.lambda_targets import LambdaTargetGroup
+from portable.local.fargate_side.ip_target_group import IPTargetGroup
+from portable.local.lambda_side.lambda_target_group import LambdaTargetGroup
 from portable.local.launchers import DockerLauncher, HostLauncher, Launcher, stop
-from portable.local.listener import Access, Listener
-from portable.local.operations import Operations
+from portable.local.listener.access import Access
+from portable.local.listener.listener import Listener
+from portable.local.operate.faults import FaultyTargetGroup
+from portable.local.operate.operations import Operations
 from portable.local.processes import all_or_first_error
 from portable.local.view import View
 from portable.manifests import agreement
 from portable.manifests.alarms import alarms
 from portable.manifests.system import System, load
 from portable.manifests.variables import differences, marked
+from portable.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -50,25 +53,33 @@ async def run(options: Options, view: View) -> None:
     else:
         launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
     groups = target_groups(system, launcher, options.max_sandboxes, view)
-    operations = Operations(
-        options.environment,
-        *groups,
-        alarms(options.root, options.environment, options.failover),
-        options.alarm_period,
-        view.notify,
-        lambda: view.summary.weights_changed(),
-    )
+    faults = {group.name: FaultyTargetGroup(group) for group in groups}
     balancer = system.load_balancer
 
     def log(access: Access) -> None:
         view.access(access)
-        operations.record(access)
+        operations.metrics.record(access)
+
+    def tell(weights: Weights) -> None:
+        view.summary.weights_changed(weights)
+        view.notify(f"The weights are {weights}.")
 
     listener = Listener(
-        list(operations.targets.values()),
+        list(faults.values()),
+        balancer.weights,
         balancer.idle_timeout,
         balancer.drop_invalid_headers,
         log,
+        on_weights=tell,
+    )
+    operations = Operations(
+        options.environment,
+        listener,
+        *groups,
+        faults,
+        alarms(options.root, options.environment, options.failover),
+        options.alarm_period,
+        view.notify,
     )
     try:
         try:
@@ -78,8 +89,8 @@ async def run(options: Options, view: View) -> None:
         except OSError as error:
             message = f"cannot listen on 127.0.0.1:{options.port}: {os.strerror(error.errno or 0)}"
             raise PortableError(f"{message}. Choose another port with --port.") from None
-        await operations.start(listener.port)
-        view.open(groups, f"http://127.0.0.1:{listener.port}")
+        await operations.start()
+        view.open(groups, listener.weights, listener.url)
         await asyncio.get_running_loop().create_future()  # until a signal cancels it
     finally:
         _kill_on_second_signal(launcher)
@@ -99,7 +110,6 @@ def target_groups(
     return (
         LambdaTargetGroup(
             "lambda",
-            function.weight,
             function.multi_value_headers,
             function.check,
             max_sandboxes,
@@ -108,7 +118,6 @@ def target_groups(
         ),
         IPTargetGroup(
             "fargate",
-            fargate.weight,
             fargate.check,
             system.service.count,
             system.service.stop_timeout,

@@ -12,15 +12,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from portable.local.listener import Access
+from portable.local.listener.access import Access
 from portable.quantile import quantiles
+from portable.weights import Weights
+
+EQUAL = Weights(1, 1)
 
 
 class Row(Protocol):
     """A target group, as the table needs it."""
 
     name: str
-    weight: int
 
     @property
     def targets(self) -> str:
@@ -52,12 +54,13 @@ class Counters:
 
 
 class Summary:
-    """The table: one row per target group."""
+    """The table: one row per target group, with its weight on the listener."""
 
     COLUMNS = ("group", "weight", "expected", "share", "requests", "5xx", "p50", "p95", "healthy")
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], weights: Weights = EQUAL) -> None:
         self.rows = rows
+        self.weights = weights
         self.counters = {row.name: Counters() for row in rows}
         self.others = 0  # answered by the listener itself
 
@@ -68,23 +71,23 @@ class Summary:
         else:
             self.others += 1
 
-    def weights_changed(self) -> None:
-        """Count the shares from here on."""
+    def weights_changed(self, weights: Weights) -> None:
+        """Show `weights`, and count the shares from here on."""
+        self.weights = weights
         for counters in self.counters.values():
             counters.before = counters.requests
 
     def cells(self) -> list[tuple[str, ...]]:
         """Return the rows of the table as text; shares are those since the weights changed."""
         total = sum(counters.requests - counters.before for counters in self.counters.values())
-        weights = sum(row.weight for row in self.rows)
         cells: list[tuple[str, ...]] = []
         for row in self.rows:
             counters = self.counters[row.name]
             cells.append(
                 (
                     row.name,
-                    str(row.weight),
-                    f"{row.weight / weights:.1%}",
+                    str(self.weights.of(row.name)),
+                    f"{self.weights.share(row.name):.1%}",
                     f"{(counters.requests - counters.before) / total:.1%}" if total else "-",
                     str(counters.requests),
                     str(counters.errors),
@@ -110,7 +113,7 @@ def access_line(access: Access) -> str:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = f"{now} {access.client} {access.method} {access.path} {access.status}"
     line += f" {access.group} {access.target} {access.seconds * 1000:.1f}ms"
-    return f"{line} ({access.reason})" if access.reason else line
+    return f"{line} ({access.text})" if access.text else line
 
 
 class View(Protocol):
@@ -118,7 +121,7 @@ class View(Protocol):
 
     summary: Summary
 
-    def open(self, rows: Sequence[Row], url: str) -> None:
+    def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Start to show; what targets wrote before is shown first."""
 
     def access(self, access: Access) -> None:
@@ -142,9 +145,9 @@ class PlainView:
         self.summary = Summary(())
         self.before: list[str] | None = []
 
-    def open(self, rows: Sequence[Row], url: str) -> None:
+    def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Start to show; what targets wrote before is shown first."""
-        self.summary = Summary(rows)
+        self.summary = Summary(rows, weights)
         before, self.before = self.before or [], None
         for line in (*before, f"Listening on {url}"):
             self._tell(line)
@@ -192,9 +195,9 @@ class LiveView:
         self.footer = ""
         self.live: Live | None = None
 
-    def open(self, rows: Sequence[Row], url: str) -> None:
+    def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Start to show; what targets wrote before is shown first."""
-        self.summary = Summary(rows)
+        self.summary = Summary(rows, weights)
         self.footer = f"Listening on {url} - Ctrl-C stops everything"
         self.live = Live(
             console=self.console,

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from portable.errors import PortableError
-from portable.local.health import HealthCheck
 from portable.manifests.cloudformation import render
+from portable.manifests.health_check import HealthCheck
 from portable.manifests.reader import Reader, read_yaml
 from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
 from portable.manifests.template import Intrinsics
+from portable.weights import Weights
 
 SAM = "template.yaml"
 ALB = "alb/template.yaml"
@@ -76,6 +77,11 @@ class LoadBalancer:
     def group(self, target_type: str) -> TargetGroup:
         """Return the target group of this type; there is exactly one of each."""
         return next(group for group in self.groups if group.target_type == target_type)
+
+    @property
+    def weights(self) -> Weights:
+        """The weights of both groups."""
+        return Weights(self.group("lambda").weight, self.group("ip").weight)
 
 
 @dataclass(frozen=True)

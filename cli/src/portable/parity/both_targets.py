@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from portable.local.launchers import HostLauncher, stop
-from portable.local.listener import Listener
+from portable.local.listener.listener import Listener
 from portable.local.processes import all_or_first_error
 from portable.local.run import Options, target_groups
 from portable.local.view import View
 from portable.manifests import agreement
 from portable.manifests.system import load
 from portable.manifests.variables import differences, marked
+from portable.weights import Weights
 
 GRACE = 5.0  # seconds for requests in flight at the end
 
@@ -40,6 +41,7 @@ async def both_targets(
     listeners = {
         group.name: Listener(
             [group],
+            Weights.percent(group.name, 100),
             balancer.idle_timeout,
             balancer.drop_invalid_headers,
             view.access,

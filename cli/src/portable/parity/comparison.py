@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 import httpcore
 
 from portable.errors import PortableError
-from portable.local.listener import Access
+from portable.local.listener.access import Access
 from portable.local.run import Options
 from portable.local.view import Row, Summary
 from portable.parity.both_targets import both_targets
 from portable.parity.generated_requests import INSTEAD, Sample, Schema, named_paths
 from portable.parity.report import Finding, Report, shown
+from portable.weights import Weights
 
 TIMEOUT = 65.0  # seconds; longer than the load balancer waits, so that its answer is seen
 HOST = b"parity.test"
@@ -48,7 +49,7 @@ class SilentView:
 
     summary = Summary(())
 
-    def open(self, rows: Sequence[Row], url: str) -> None:
+    def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Show nothing."""
 
     def access(self, access: Access) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from portable.local.control import Answer, NoLocalRun, ask
+from portable.local.operate.control import Answer, NoLocalRun, ask
 from portable.shift.stack import Alarm, Gone, Progress, Status
 from portable.weights import Weights
 

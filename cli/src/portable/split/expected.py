@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from portable.errors import PortableError
-from portable.local.control import NoLocalRun
+from portable.local.operate.control import NoLocalRun
 from portable.manifests.cloudformation import render
 from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
 from portable.manifests.system import ALB

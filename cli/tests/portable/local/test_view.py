@@ -7,29 +7,31 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from portable.local.listener import Access
+from portable.local.listener.access import Access
+from portable.local.listener.reasons import Reason
 from portable.local.view import Counters, LiveView, PlainView, Summary, access_line
+from portable.weights import Weights
 
 
 @dataclass
 class Row:
     name: str
-    weight: int
     targets: str = "1 of 1"
 
 
-ROWS = (Row("lambda", 90, "2 of 10 sandboxes"), Row("fargate", 10, "2 of 2 tasks"))
+ROWS = (Row("lambda", "2 of 10 sandboxes"), Row("fargate", "2 of 2 tasks"))
+WEIGHTS = Weights(90, 10)
 URL = "http://127.0.0.1:8080"
 
 
 def access(
-    group: str = "lambda", status: int = 200, seconds: float = 0.01, why: str = ""
+    group: str = "lambda", status: int = 200, seconds: float = 0.01, why: Reason | None = None
 ) -> Access:
     return Access("127.0.0.1", "GET", "/a?b", status, group, "sandbox-1", seconds, why)
 
 
 def test_cells():
-    summary = Summary(ROWS)
+    summary = Summary(ROWS, WEIGHTS)
     assert [row[3] for row in summary.cells()] == ["-", "-"]
     for seconds in (0.001, 0.002, 0.003):
         summary.add(access(seconds=seconds))
@@ -62,7 +64,7 @@ def test_access_line():
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
     line = access_line(access(seconds=0.0123))
     assert re.fullmatch(stamp + r" 127\.0\.0\.1 GET /a\?b 200 lambda sandbox-1 12\.3ms", line)
-    assert access_line(access(why="LambdaUnhandled")).endswith(" (LambdaUnhandled)")
+    assert access_line(access(why=Reason.UNHANDLED)).endswith(" (LambdaUnhandled)")
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -71,7 +73,7 @@ def test_plain_view(quiet, capsys):
     view.output("task-1", "before")
     view.notify("task-1 is healthy.")
     assert capsys.readouterr() == ("", "")  # nothing until the run is up
-    view.open(ROWS, URL)
+    view.open(ROWS, WEIGHTS, URL)
     view.access(access())
     view.output("sandbox-1", "after")
     view.close()
@@ -97,7 +99,7 @@ def test_live_view(quiet):
     screen = io.StringIO()
     view = LiveView(quiet, Console(file=screen, force_terminal=True, width=120, no_color=True))
     view.output("task-1", "be[bold]fore")  # no markup
-    view.open(ROWS, URL)
+    view.open(ROWS, WEIGHTS, URL)
     for status in (200, 404, 502):
         view.access(access(status=status))
     view.notify("sandbox-1 ended.")

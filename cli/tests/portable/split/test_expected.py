@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from portable.local import control
+from portable.local.operate import control
 from portable.split.expected import given, of_local_run, of_samconfig
 from portable.weights import Weights
 from tests.portable.local_run import ROOT

@@ -1,0 +1,1 @@
+"""The target group of type `ip`, and the tasks behind it."""

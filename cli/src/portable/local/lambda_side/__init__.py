@@ -1,0 +1,1 @@
+"""The target group of type `lambda`, and the sandboxes behind it."""

@@ -1,0 +1,1 @@
+"""The stand-in for the listener of the load balancer."""

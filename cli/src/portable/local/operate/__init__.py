@@ -1,0 +1,1 @@
+"""What watches a local run, and changes it while it runs."""
