@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import sys
 import time
 import uuid
@@ -68,14 +69,17 @@ def configure_logging(level: str, target: str) -> None:
 class RequestLog:
     """ASGI middleware that writes one line per request.
 
-    The fields: `timestamp`, `level`, `message`, `target`, `request_id`, `trace_id`, `method`,
-    `path`, `status`, `duration_ms`. The request id is the invocation's on Lambda, else new;
-    the trace id is the ALB's `X-Amzn-Trace-Id`.
+    The fields: `timestamp`, `level`, `message`, `target`, `version`, `request_id`, `trace_id`,
+    `method`, `path`, `status`, `duration_ms`. The version is the function's, by which the alarms
+    of template.yaml tell a new one from the one before, and empty elsewhere; the request id is
+    the invocation's on Lambda, else new; the trace id is the ALB's `X-Amzn-Trace-Id`.
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
 
     def __init__(self, app: ASGIApp, target: str) -> None:
         self.app = app
         self.target = quote(target)
+        self.version = quote(os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""))
         self.level = logging.getLogger().level
         # New ids are UUIDs: random but for the last group, in which this process counts.
         self.process = str(uuid.uuid4())[:-12]
@@ -122,6 +126,7 @@ class RequestLog:
         sys.stdout.write(
             f'{{"timestamp": "{timestamp(time.time())}", "level": "{name}", '
             f'"message": "{method[1:-1]} {path[1:-1]} {code}", "target": {self.target}, '
-            f'"request_id": {request_id}, "trace_id": {trace_id}, "method": {method}, '
-            f'"path": {path}, "status": {code}, "duration_ms": {seconds * 1000:.3f}}}\n'
+            f'"version": {self.version}, "request_id": {request_id}, "trace_id": {trace_id}, '
+            f'"method": {method}, "path": {path}, "status": {code}, '
+            f'"duration_ms": {seconds * 1000:.3f}}}\n'
         )

@@ -22,6 +22,7 @@ from samtranslator.model.preferences.deployment_preference_collection import (
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+from portable.local.expressions import evaluate
 from portable_runtime.logs import RequestLog
 
 ROOT = Path(__file__).parents[3]
@@ -146,6 +147,7 @@ def test_deploys_a_published_function_with_its_logs_its_role_and_its_rollout(
         "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",
         "AWS::Logs::MetricFilter",
+        "AWS::Logs::MetricFilter",
     ]
 
 
@@ -195,29 +197,68 @@ def test_crashes_of_the_new_version_are_those_of_the_alias(translated: dict[str,
     }
 
 
+def test_every_version_begins_with_alarms_of_its_own(translated: dict[str, Any]) -> None:
+    """CodeDeploy begins no deployment while one of them is in ALARM, and a changed one stays so."""
+    version = translated["Resources"]["ApiFunctionAliaslive"]["Properties"]["FunctionVersion"]
+    number = "${" + ".".join(version["Fn::GetAtt"]) + "}"
+    for name in ("NewVersionErrors", "ServerErrorShare"):
+        alarm = translated["Resources"][name]["Properties"]
+        assert number in alarm["AlarmName"]["Fn::Sub"]
+        assert version in watched_values(alarm)
+
+
+def watched_values(alarm: dict[str, Any]) -> list[Any]:
+    """Return the values of the dimensions of all that an alarm watches; each has the version."""
+    metrics = [item["MetricStat"]["Metric"] for item in alarm.get("Metrics", [])[1:]] or [alarm]
+    values = [[item["Value"] for item in metric["Dimensions"]] for metric in metrics]
+    return [value for value in values[0] if all(value in other for other in values)]
+
+
 @pytest.mark.parametrize(
-    ("errors", "invocations", "expected"),
-    [(None, 100, 0), (4, 4, 0), (5, 500, 1), (10, 100, 10), (5, None, 500)],
+    ("errors", "requests", "expected"),
+    [
+        (None, 100, 0),
+        (4, 4, 0),
+        (5, 500, 1),
+        (10, 100, 10),
+        (5, None, None),  # late, or the version has no requests
+        (None, None, None),
+    ],
 )
-def test_answers_of_5xx_are_a_share_of_the_invocations(
-    translated: dict[str, Any], errors: int | None, invocations: int | None, expected: float
+def test_answers_of_5xx_are_a_share_of_the_requests_in_the_same_log(
+    translated: dict[str, Any],
+    errors: int | None,
+    requests: int | None,
+    expected: float | None,
 ) -> None:
     alarm = translated["Resources"]["ServerErrorShare"]["Properties"]
     expression = alarm["Metrics"][0]["Expression"]
-    known = {
-        "server_errors": errors or 0,  # missing is 0 in arithmetic
-        "invocations": invocations,
-        "IF": lambda condition, then, otherwise: then if condition else otherwise,
-        "FILL": lambda metric, missing: missing if metric is None else metric,
-    }
-    assert eval(expression, {"__builtins__": {}}, known) == expected
+    assert evaluate(expression, {"server_errors": errors, "requests": requests}) == expected
 
 
-def test_metric_of_5xx_answers_is_made_of_the_request_lines(
-    translated: dict[str, Any], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["NewVersionErrors", "ServerErrorShare"])
+def test_one_of_three_minutes_takes_a_version_back(translated: dict[str, Any], name: str) -> None:
+    """Of the newest one some lines may not be counted yet, so it is looked at three times."""
+    alarm = translated["Resources"][name]["Properties"]
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (1, 3)
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize(
+    ("name", "identifier", "expected"),
+    [("ServerErrors", "server_errors", [500, 503]), ("Requests", "requests", [200, 499, 500, 503])],
+)
+def test_metrics_are_made_of_the_request_lines_by_version(
+    translated: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    identifier: str,
+    expected: list[int],
 ) -> None:
     resources = translated["Resources"]
-    made = resources["ServerErrors"]["Properties"]
+    made = resources[name]["Properties"]
     assert made["LogGroupName"] == {"Ref": "LogGroup"}
     pattern = re.fullmatch(r"\{ \$\.(\w+) >= (\d+) \}", made["FilterPattern"])
     assert pattern
@@ -226,25 +267,27 @@ def test_metric_of_5xx_answers_is_made_of_the_request_lines(
     async def app(*_: Any) -> None:
         raise AssertionError("is not called")
 
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "12")
+    caplog.set_level("INFO")
     scope = {"method": "GET", "path": "/", "headers": []}
-    for status in (499, 500, 503):
+    for status in (200, 499, 500, 503):
         RequestLog(app, "lambda").write(scope, status, 0.1)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    matching = [line["status"] for line in lines if line[field] >= int(least)]
-    assert matching == [500, 503]
+    matching = [line for line in lines if line[field] >= int(least)]
+    assert [line["status"] for line in matching] == expected
 
     (transformation,) = made["MetricTransformations"]
-    watched = [
+    (dimension,) = transformation["Dimensions"]
+    assert {line[dimension["Value"].removeprefix("$.")] for line in matching} == {"12"}
+    assert "DefaultValue" not in transformation, "CloudWatch Logs refuses it beside dimensions"
+    (watched,) = (
         item["MetricStat"]["Metric"]
         for item in resources["ServerErrorShare"]["Properties"]["Metrics"]
-        if item["Id"] == "server_errors"
-    ]
-    assert watched == [
-        {
-            "Namespace": transformation["MetricNamespace"],
-            "MetricName": transformation["MetricName"],
-        }
-    ]
+        if item["Id"] == identifier
+    )
+    assert watched["Namespace"] == transformation["MetricNamespace"]
+    assert watched["MetricName"] == transformation["MetricName"]
+    assert [item["Name"] for item in watched["Dimensions"]] == [dimension["Key"]]
 
 
 def test_function_may_write_its_own_logs_and_nothing_else(
@@ -316,18 +359,19 @@ def test_alarms_may_make_the_role_of_the_failover(config_env: str, env: str) -> 
 
 
 @pytest.mark.parametrize("config_env", [*FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS])
-def test_samconfig_sets_only_parameters_of_the_template(config_env: str) -> None:
+def test_samconfig_sets_every_parameter_of_the_template(config_env: str) -> None:
+    """One that is left out keeps its last value, so to delete a line would change nothing."""
     template = ROOT / deploy_options(config_env).get("template_file", "template.yaml")
-    parameters = yaml_parse(template.read_text())["Parameters"]
-    required = {name for name, parameter in parameters.items() if "Default" not in parameter}
-    assert required <= set(overrides(config_env)) <= set(parameters)
+    assert set(overrides(config_env)) == set(yaml_parse(template.read_text())["Parameters"])
 
 
 @pytest.mark.parametrize("other", ["alb/template.yaml", "alb/alarms.yaml"])
 def test_all_templates_accept_the_same_names(other: str) -> None:
     sam_parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
     other_parameters = yaml_parse((ROOT / other).read_text())["Parameters"]
-    for name in ("AppName", "EnvName"):
+    assert len("-".join(["a" * 14, "e" * 10, "lambda"])) == 32, "a target group's name"
+    for name, longest in (("AppName", 14), ("EnvName", 10)):
+        assert sam_parameters[name]["MaxLength"] == longest
         ours, theirs = sam_parameters[name], other_parameters[name]
         assert {**ours, "Description": ""} == {**theirs, "Description": ""}
 

@@ -19,6 +19,7 @@ FIELDS = [
     "level",
     "message",
     "target",
+    "version",
     "request_id",
     "trace_id",
     "method",
@@ -71,6 +72,7 @@ def test_request_line(capsys):
         "level": "INFO",
         "message": "PUT /a b 201",
         "target": "ecs",
+        "version": "",
         "trace_id": "Root=1-a-b",
         "method": "PUT",
         "path": "/a b",
@@ -82,6 +84,12 @@ def test_the_request_id_is_the_invocations_on_lambda(capsys):
     call(say_ok, **{"aws.context": SimpleNamespace(aws_request_id="invocation-1")})
     line = json.loads(capsys.readouterr().out)
     assert (line["request_id"], line["trace_id"]) == ("invocation-1", "")
+
+
+def test_the_version_is_the_functions_on_lambda(monkeypatch, capsys):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "12")
+    call(say_ok)
+    assert json.loads(capsys.readouterr().out)["version"] == "12"
 
 
 def test_each_request_has_an_id_of_its_own_elsewhere(capsys):
