@@ -12,6 +12,9 @@ from cfn_tools import load_yaml
 from cfnlint import lint_file
 from cfnlint.config import ManualArgs
 from cloud_radar.cf.unit import Template
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+from portable.local.expressions import evaluate
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "alb/alarms.yaml"
@@ -96,9 +99,10 @@ def resources(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
 
 
 def alarms(**parameters: str) -> dict[str, dict[str, Any]]:
-    """Return the alarms on metrics by their name without application and environment."""
+    """Return the alarms on metrics of a side by their name without application and environment."""
     found = resources("AWS::CloudWatch::Alarm", **parameters).values()
-    return {alarm["AlarmName"].removeprefix("portable-api-test-"): alarm for alarm in found}
+    named = {alarm["AlarmName"].removeprefix("portable-api-test-"): alarm for alarm in found}
+    return {name: alarm for name, alarm in named.items() if name != "failover"}
 
 
 def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
@@ -116,25 +120,28 @@ def assert_exists(namespace: str, name: str, dimensions: dict[str, str]) -> None
     assert {**DIMENSIONS, **dimensions} == {**dimensions, **DIMENSIONS}
 
 
-def value(alarm: dict[str, Any], **given: float) -> float:
-    """Return what an alarm compares with its threshold where the metrics have these values."""
+def value(alarm: dict[str, Any], **given: float) -> float | None:
+    """Return what an alarm compares with its threshold where the metrics have these values.
+
+    None where there is no data point. The one metric of an alarm without an expression is `metric`.
+    """
+    if "Metrics" not in alarm:
+        return given.get("metric")
     (expression,) = [item["Expression"] for item in alarm["Metrics"] if "Expression" in item]
     known = {item["Id"]: given.get(item["Id"]) for item in alarm["Metrics"] if "MetricStat" in item}
     assert given.keys() <= known.keys()
-    functions = {
-        "IF": lambda condition, then, otherwise: then if condition else otherwise,
-        "FILL": lambda metric, missing: missing if metric is None else metric,
-    }
-    result: float = eval(expression, {"__builtins__": {}, **functions}, known)
-    return result
+    return evaluate(expression, known)
 
 
 def breaches(alarm: dict[str, Any], **given: float) -> bool:
     found, threshold = value(alarm, **given), float(alarm["Threshold"])
-    if alarm["ComparisonOperator"] == "GreaterThanThreshold":
-        return found > threshold
-    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-    return found >= threshold
+    if found is None:
+        return bool(alarm["TreatMissingData"] == "breaching")
+    return {
+        "GreaterThanThreshold": found > threshold,
+        "GreaterThanOrEqualToThreshold": found >= threshold,
+        "LessThanThreshold": found < threshold,
+    }[alarm["ComparisonOperator"]]
 
 
 def test_cfn_lint_finds_nothing() -> None:
@@ -142,7 +149,8 @@ def test_cfn_lint_finds_nothing() -> None:
 
 
 def test_deploys_without_a_bucket_for_the_template() -> None:
-    assert TEMPLATE.stat().st_size < 51_200
+    sent = yaml_dump(yaml_parse(TEMPLATE.read_text()))  # what `sam deploy` makes of it
+    assert max(len(sent.encode()), TEMPLATE.stat().st_size) < 51_200
 
 
 def test_alarms_of_both_sides() -> None:
@@ -165,7 +173,11 @@ def test_statistics_are_those_that_the_metrics_have(failover: str) -> None:
         for metric in metrics(alarm):
             name = metric["MetricName"]
             expected = "p95" if name == "TargetResponseTime" else "Sum"
-            assert metric["Stat"] == ("Maximum" if "HostCount" in name else expected)
+            # Every node of the load balancer has to see an unhealthy target, or no healthy one.
+            expected = {"UnHealthyHostCount": "Minimum", "HealthyHostCount": "Maximum"}.get(
+                name, expected
+            )
+            assert metric["Stat"] == expected
             assert metric["Period"] == 60
 
 
@@ -179,21 +191,33 @@ def test_expressions_use_every_metric_and_little_of_the_language(failover: str) 
         words = set(re.findall(r"[A-Za-z_]\w*", first["Expression"]))
         assert words - {"IF", "FILL"} == {item["Id"] for item in rest}, name
         assert re.fullmatch(r"[\w\s(),+*/>=]+", first["Expression"])
+        for divisor in re.findall(r"/ (\w+)", first["Expression"]):
+            assert divisor == "requests", "what is filled is no divisor"
         assert "\n" not in first["Expression"]
 
 
 @pytest.mark.parametrize("failover", ["disabled", "enabled"])
 def test_one_bad_minute_is_no_alarm(failover: str) -> None:
     for name, alarm in alarms(Failover=failover).items():
-        expected = (3, 4) if name.endswith("-down") else (2, 3)
+        expected = (3, 4) if "-down-" in name else (2, 3)
         assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == expected
 
 
 def test_missing_data_is_an_alarm_only_where_it_means_that_no_task_is_registered() -> None:
     found = {name: alarm["TreatMissingData"] for name, alarm in alarms(Failover="enabled").items()}
     breaching = [name for name, treatment in found.items() if treatment == "breaching"]
-    assert sorted(breaching) == ["fargate-down", "fargate-unhealthy"]
+    assert sorted(breaching) == ["fargate-down-targets", "fargate-unhealthy"]
     assert set(found.values()) == {"breaching", "notBreaching"}
+
+
+@pytest.mark.parametrize("name", ["errors", "latency", "down-errors"])
+@pytest.mark.parametrize("side", ["lambda", "fargate"])
+def test_minute_whose_requests_are_late_is_no_data_point(side: str, name: str) -> None:
+    """Filled with zeros, the two newest of three minutes would say that all is well."""
+    alarm = alarms(Failover="enabled")[f"{side}-{name}"]
+    assert value(alarm) is None
+    assert value(alarm, **({"latency": 9} if name == "latency" else {"target_5xx": 99})) is None
+    assert alarm["TreatMissingData"] == "notBreaching", "and no requests at all are no alarm"
 
 
 @pytest.mark.parametrize(
@@ -227,12 +251,11 @@ def test_errors_are_a_share_of_enough_requests(
         ("fargate", "connection_errors"),
     ],
 )
-@pytest.mark.parametrize("kind", ["errors", "down"])
+@pytest.mark.parametrize("kind", ["errors", "down-errors"])
 def test_every_way_to_fail_counts(name: str, metric: str, kind: str) -> None:
     alarm = alarms(Failover="enabled")[f"{name}-{kind}"]
-    hosts = {"healthy": 2} if kind == "down" and name == "fargate" else {}
-    assert breaches(alarm, requests=100, **{metric: 50}, **hosts)
-    assert not breaches(alarm, requests=100, **hosts)
+    assert breaches(alarm, requests=100, **{metric: 50})
+    assert not breaches(alarm, requests=100)
 
 
 @pytest.mark.parametrize("side", ["lambda", "fargate"])
@@ -276,26 +299,39 @@ def test_first_unhealthy_target_and_first_throttled_invocation_count(name: str) 
 
 
 @pytest.mark.parametrize(
-    ("side", "given", "expected"),
+    ("name", "given", "expected"),
     [
-        ("lambda", {}, False),
-        ("lambda", {"unhealthy": 0}, False),
-        ("lambda", {"unhealthy": 1}, True),
-        ("lambda", {"unhealthy": 0, "requests": 100, "user_errors": 50}, True),
-        ("lambda", {"unhealthy": 0, "requests": 100, "user_errors": 49}, False),
-        ("lambda", {"unhealthy": 0, "requests": 2, "user_errors": 2}, False),
-        ("fargate", {}, True),
-        ("fargate", {"healthy": 0}, True),
-        ("fargate", {"healthy": 1}, False),
-        ("fargate", {"healthy": 2, "requests": 100, "target_5xx": 50}, True),
-        ("fargate", {"healthy": 2, "requests": 100, "target_5xx": 49}, False),
-        ("fargate", {"healthy": 2, "requests": 2, "target_5xx": 2}, False),
+        ("lambda-down-errors", {}, False),
+        ("lambda-down-errors", {"requests": 100, "user_errors": 50}, True),
+        ("lambda-down-errors", {"requests": 100, "user_errors": 49}, False),
+        ("lambda-down-errors", {"requests": 2, "user_errors": 2}, False),
+        ("lambda-down-targets", {}, False),
+        ("lambda-down-targets", {"metric": 0}, False),
+        ("lambda-down-targets", {"metric": 1}, True),
+        ("fargate-down-errors", {}, False),
+        ("fargate-down-errors", {"requests": 100, "target_5xx": 50}, True),
+        ("fargate-down-errors", {"requests": 100, "target_5xx": 49}, False),
+        ("fargate-down-errors", {"requests": 2, "target_5xx": 2}, False),
+        ("fargate-down-targets", {}, True),
+        ("fargate-down-targets", {"metric": 0}, True),
+        ("fargate-down-targets", {"metric": 1}, False),
     ],
 )
 def test_side_is_down_without_a_healthy_target_or_with_half_of_the_requests_failed(
-    side: str, given: dict[str, float], expected: bool
+    name: str, given: dict[str, float], expected: bool
 ) -> None:
-    assert breaches(alarms(Failover="enabled")[f"{side}-down"], **given) is expected
+    assert breaches(alarms(Failover="enabled")[name], **given) is expected
+
+
+def test_failover_that_fails_is_heard() -> None:
+    found = resources("AWS::CloudWatch::Alarm", Failover="enabled", TopicArn=TOPIC)
+    alarm = found["FailoverFailed"]
+    assert breaches(alarm, errors=1) and breaches(alarm, throttles=1)
+    assert not breaches(alarm) and not breaches(alarm, errors=0, throttles=0)
+    assert alarm["AlarmActions"] == [TOPIC]
+    for metric in metrics(alarm):
+        assert metric["Dimensions"] == [{"Name": "FunctionName", "Value": "FailoverFunction"}]
+        assert {"FunctionName"} in EXISTING["AWS/Lambda"][metric["MetricName"]]
 
 
 def test_side_has_one_alarm_of_all_its_alarms() -> None:
@@ -325,7 +361,7 @@ def test_every_alarm_says_what_to_do(failover: str) -> None:
     texts = [
         item["Properties"]["AlarmDescription"] for item in found if "Alarm" in item["Type"][-14:]
     ]
-    assert len(texts) == (11 if failover == "enabled" else 9)
+    assert len(texts) == (14 if failover == "enabled" else 9)
     for text in texts:
         assert text.endswith(".") and "\n" not in text and "${" not in text
         assert 40 < len(text) < 200
@@ -333,7 +369,7 @@ def test_every_alarm_says_what_to_do(failover: str) -> None:
 
 def test_names_fit_for_the_longest_accepted_application() -> None:
     for name in alarms(Failover="enabled"):
-        assert len(f"{'a' * 20}-prod-{name}") <= 255
+        assert len(f"{'a' * 14}-production-{name}") <= 255
 
 
 @pytest.mark.parametrize("failover", ["disabled", "enabled"])
@@ -345,8 +381,9 @@ def test_topic_is_told_by_the_alarms_of_a_side_and_by_the_failover(failover: str
         if TOPIC in item["Properties"].get("AlarmActions", [])
         and item["Properties"].get("OKActions") == [TOPIC]
     }
+    down = {f"{side}-down-{question}" for side in LEAVES for question in ("errors", "targets")}
     assert telling == {"lambda", "fargate"} | (
-        {"lambda-down", "fargate-down"} if failover == "enabled" else set()
+        down | {"failover"} if failover == "enabled" else set()
     )
 
 
@@ -356,7 +393,7 @@ def test_without_a_topic_nobody_is_told(failover: str) -> None:
     assert "sns" not in json.dumps(rendered["Resources"])
     for name, alarm in alarms(Failover=failover).items():
         assert alarm.get("OKActions") is None
-        expected = ["FailoverFunction.Arn"] if name.endswith("-down") else None
+        expected = ["FailoverFunction.Arn"] if "-down-" in name else None
         assert alarm.get("AlarmActions") == expected
 
 
@@ -375,9 +412,10 @@ def test_without_failover_there_is_no_function_no_role_and_no_alarm_for_it() -> 
 @pytest.mark.parametrize(
     ("name", "bad"),
     [
-        ("EnvName", "staging"),
+        ("EnvName", "Staging"),
+        ("EnvName", "a-long-name"),
         ("AppName", "Portable"),
-        ("AppName", "portable-api-with-a-long-name"),
+        ("AppName", "portable-api-xy"),
         ("MaxErrorPercent", "101"),
         ("MaxErrorPercent", "-1"),
         ("MaxLatencyMilliseconds", "60001"),
@@ -385,6 +423,7 @@ def test_without_failover_there_is_no_function_no_role_and_no_alarm_for_it() -> 
         ("TopicArn", "pages"),
         ("TopicArn", TOPIC.replace("sns", "sqs")),
         ("Failover", "yes"),
+        ("FailoverConcurrency", "11"),
     ],
 )
 def test_refuses(name: str, bad: str) -> None:

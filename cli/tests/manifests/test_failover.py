@@ -16,14 +16,20 @@ from moto import mock_aws
 ROOT = Path(__file__).parents[3]
 REGION = "us-east-1"
 ARN = f"arn:aws:%s:{REGION}:{Template.AccountId}:%s"
-DOWN = {side: f"portable-api-test-{side}-down" for side in ("lambda", "fargate")}
+DOWN = {
+    (side, question): f"portable-api-test-{side}-down-{question}"
+    for side in ("lambda", "fargate")
+    for question in ("errors", "targets")
+}
+SIDES = [("lambda", "fargate"), ("fargate", "lambda")]
+TOPIC = f"arn:aws:sns:{REGION}:123456789012:pages"
 TARGETS = {
     "lambda": {"Id": f"arn:aws:lambda:{REGION}:123456789012:function:api:live"},
     "fargate": {"Id": "10.0.2.7", "Port": 8080},
 }
 
 
-def render(balancer: str, groups: dict[str, str]) -> dict[str, Any]:
+def render(balancer: str, groups: dict[str, str], **parameters: str) -> dict[str, Any]:
     """Return the resources with failover, by type and id, where the ALB stack exports these."""
     exports = {
         "LoadBalancerFullName": balancer.partition("loadbalancer/")[2],
@@ -34,7 +40,8 @@ def render(balancer: str, groups: dict[str, str]) -> dict[str, Any]:
     }
     imports = {f"portable-api-test-{name}": value for name, value in exports.items()}
     template = Template.from_yaml(ROOT / "alb/alarms.yaml", imports)
-    rendered = template.render({"EnvName": "test", "Failover": "enabled"}, region=REGION)
+    given = {"EnvName": "test", "Failover": "enabled"} | parameters
+    rendered = template.render(given, region=REGION)
     resources: dict[str, Any] = rendered["Resources"]
     return resources
 
@@ -72,9 +79,12 @@ class Account:
         (action,) = self.actions(arn)
         return tuple(group["Weight"] for group in action["ForwardConfig"]["TargetGroups"])
 
-    def alarm(self, side: str, state: str = "ALARM") -> None:
+    def alarm(self, side: str, question: str = "errors", state: str = "ALARM") -> str:
+        """Set the alarm of `side` that asks `question`; return its name."""
+        name = DOWN[side, question]
         client = boto3.client("cloudwatch")
-        client.set_alarm_state(AlarmName=DOWN[side], StateValue=state, StateReason="a test")
+        client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+        return name
 
     def without_targets(self, side: str) -> None:
         boto3.client("elbv2").deregister_targets(
@@ -111,8 +121,9 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
             group = elbv2.create_target_group(Name=side, **options)["TargetGroups"][0]
             groups[side] = group["TargetGroupArn"]
             elbv2.register_targets(TargetGroupArn=groups[side], Targets=[TARGETS[side]])
+        for name in DOWN.values():
             cloudwatch.put_metric_alarm(
-                AlarmName=DOWN[side],
+                AlarmName=name,
                 **{"EvaluationPeriods": 1, "Threshold": 1, "MetricName": "m", "Namespace": "n"},
                 **{"ComparisonOperator": "GreaterThanThreshold", "Period": 60, "Statistic": "Sum"},
             )
@@ -149,11 +160,12 @@ def test_all_weight_of_the_side_that_is_down_goes_to_the_other_one(
     account: Account, side: str, before: tuple[int, int], after: tuple[int, int]
 ) -> None:
     listener = account.listen(before)
-    account.alarm(side)
-    assert account.invoke(DOWN[side]) == {
-        "alarm": DOWN[side],
+    alarm = account.alarm(side)
+    other = "fargate" if side == "lambda" else "lambda"
+    assert account.invoke(alarm) == {
+        "alarm": alarm,
         "moved": True,
-        "reason": f"The other side has all the weight now, {max(after)}.",
+        "reason": f"{other} has all the weight now, {max(after)}.",
     }
     assert account.weights(listener) == after
 
@@ -162,8 +174,7 @@ def test_stickiness_stays_as_it_is(account: Account) -> None:
     sticky = {"Enabled": True, "DurationSeconds": 600}
     listener = account.listen((50, 50), TargetGroupStickinessConfig=sticky)
     (before,) = account.actions(listener)
-    account.alarm("lambda")
-    assert account.invoke(DOWN["lambda"])["moved"]
+    assert account.invoke(account.alarm("lambda"))["moved"]
     (after,) = account.actions(listener)
     for group, weight in zip(before["ForwardConfig"]["TargetGroups"], (0, 100), strict=True):
         group["Weight"] = weight
@@ -176,86 +187,129 @@ def test_listener_that_redirects_stays_as_it_is(account: Account) -> None:
     redirect = account.listener({"Type": "redirect", "RedirectConfig": to_https}, 80)
     before = account.actions(redirect)
     forward = account.listen((50, 50), port=8443)
-    account.alarm("fargate")
-    assert account.invoke(DOWN["fargate"])["moved"]
+    assert account.invoke(account.alarm("fargate"))["moved"]
     assert account.weights(forward) == (100, 0)
     assert account.actions(redirect) == before
 
 
 def test_second_run_moves_nothing(account: Account) -> None:
     listener = account.listen((50, 50))
-    account.alarm("fargate")
-    assert account.invoke(DOWN["fargate"])["moved"]
-    outcome = account.invoke(DOWN["fargate"])
-    assert (outcome["moved"], outcome["reason"]) == (False, "The failed side has weight 0 already.")
+    alarm = account.alarm("fargate")
+    assert account.invoke(alarm)["moved"]
+    outcome = account.invoke(alarm)
+    assert (outcome["moved"], outcome["reason"]) == (False, "fargate has weight 0 already.")
     assert account.weights(listener) == (100, 0)
 
 
-@pytest.mark.parametrize("side", ["lambda", "fargate"])
-def test_refuses_without_a_healthy_target_on_the_other_side(account: Account, side: str) -> None:
-    other = "fargate" if side == "lambda" else "lambda"
+@pytest.mark.parametrize(("side", "other"), SIDES)
+def test_side_without_a_healthy_target_loses_its_weight(
+    account: Account, side: str, other: str
+) -> None:
     listener = account.listen((50, 50))
+    account.without_targets(side)
+    assert account.invoke(account.alarm(side, "targets"))["moved"]
+    assert account.weights(listener) == ((0, 100) if side == "lambda" else (100, 0))
+
+
+@pytest.mark.parametrize(("side", "other"), SIDES)
+def test_metric_that_is_late_or_missing_moves_nothing_off_a_healthy_target(
+    account: Account, side: str, other: str
+) -> None:
+    listener = account.listen((50, 50))
+    with pytest.raises(Exception, match=rf"^{side} has a healthy target\.$"):
+        account.invoke(account.alarm(side, "targets"))
+    assert account.weights(listener) == (50, 50)
+
+
+def test_such_a_metric_of_the_other_side_is_no_obstacle(account: Account) -> None:
+    listener = account.listen((50, 50))
+    account.alarm("lambda", "targets")
+    assert account.invoke(account.alarm("fargate"))["moved"]
+    assert account.weights(listener) == (100, 0)
+
+
+@pytest.mark.parametrize("question", ["errors", "targets"])
+@pytest.mark.parametrize(("side", "other"), SIDES)
+def test_without_a_healthy_target_on_the_other_side_it_is_tried_again(
+    account: Account, side: str, other: str, question: str
+) -> None:
+    listener = account.listen((50, 50))
+    account.without_targets(side)
     account.without_targets(other)
-    account.alarm(side)
-    outcome = account.invoke(DOWN[side])
-    assert outcome["reason"] == "The other side has no healthy target."
+    alarm = account.alarm(side, question)
+    with pytest.raises(Exception, match=rf"^{other} has no healthy target\.$"):
+        account.invoke(alarm)
     assert account.weights(listener) == (50, 50)
+    target = TARGETS[other]
+    boto3.client("elbv2").register_targets(TargetGroupArn=account.groups[other], Targets=[target])
+    assert account.invoke(alarm)["moved"]
+    assert account.weights(listener) != (50, 50)
 
 
-def test_refuses_where_both_sides_are_down(account: Account) -> None:
+def test_where_both_sides_fail_it_is_tried_again(account: Account) -> None:
     listener = account.listen((50, 50))
-    account.alarm("lambda")
-    account.alarm("fargate")
-    for side, other in (("lambda", "fargate"), ("fargate", "lambda")):
-        assert account.invoke(DOWN[side])["reason"] == f"'{DOWN[other]}' is in ALARM, too."
+    alarms = {side: account.alarm(side) for side in ("lambda", "fargate")}
+    for side, other in SIDES:
+        with pytest.raises(Exception, match=f"^'{alarms[other]}' is in ALARM, too"):
+            account.invoke(alarms[side])
     assert account.weights(listener) == (50, 50)
+    account.alarm("lambda", state="OK")
+    assert account.invoke(alarms["fargate"])["moved"]
 
 
 def test_never_moves_back_to_a_side_that_was_given_up(account: Account) -> None:
     listener = account.listen((50, 50))
-    account.alarm("fargate")
-    assert account.invoke(DOWN["fargate"])["moved"]
-    account.alarm("fargate", "OK")  # as it has no traffic any more
-    account.alarm("lambda")
-    outcome = account.invoke(DOWN["lambda"])
-    assert outcome["reason"] == "The other side has weight 0, which only a person changes."
+    assert account.invoke(account.alarm("fargate"))["moved"]
+    account.alarm("fargate", state="OK")  # as it has no traffic any more
+    outcome = account.invoke(account.alarm("lambda"))
+    assert outcome["reason"] == "fargate has weight 0, which only a person changes."
     assert account.weights(listener) == (100, 0)
 
 
 def test_refuses_when_the_alarm_is_over(account: Account) -> None:
     listener = account.listen((50, 50))
-    account.alarm("fargate", "OK")
-    assert account.invoke(DOWN["fargate"])["reason"] == f"'{DOWN['fargate']}' is over."
+    alarm = account.alarm("fargate", state="OK")
+    assert account.invoke(alarm)["reason"] == f"'{alarm}' is over."
     assert account.weights(listener) == (50, 50)
 
 
 def test_refuses_an_alarm_that_is_none_of_its_own(account: Account) -> None:
     listener = account.listen((50, 50))
     outcome = account.invoke("portable-api-test-lambda")
-    expected = f"'portable-api-test-lambda' is none of {DOWN['lambda']}, {DOWN['fargate']}."
-    assert outcome["reason"] == expected
+    assert outcome["reason"] == f"'portable-api-test-lambda' is none of {', '.join(DOWN.values())}."
     assert account.weights(listener) == (50, 50)
 
 
 def test_fails_and_is_tried_again_where_nothing_forwards(account: Account) -> None:
-    account.alarm("fargate")
     with pytest.raises(LookupError, match="forwards to both target groups"):
-        account.invoke(DOWN["fargate"])
+        account.invoke(account.alarm("fargate"))
 
 
 def test_leaves_one_line_of_json(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     account.listen((50, 50))
-    account.alarm("fargate")
-    outcome = account.invoke(DOWN["fargate"])
+    outcome = account.invoke(account.alarm("fargate"))
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == outcome
 
 
+def test_leaves_one_when_it_fails(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    account.listen((50, 50))
+    alarm = account.alarm("fargate", "targets")
+    with pytest.raises(Exception, match="healthy") as raised:
+        account.invoke(alarm)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {"alarm": alarm, "moved": False, "reason": str(raised.value)}
+
+
+def rendered(**parameters: str) -> dict[str, Any]:
+    group = ARN % ("elasticloadbalancing", "targetgroup/{}/1")
+    groups = {side: group.format(side) for side in ("lambda", "fargate")}
+    return render(ARN % ("elasticloadbalancing", "loadbalancer/app/b/1"), groups, **parameters)
+
+
 @pytest.fixture
 def resources() -> dict[str, Any]:
-    group = ARN % ("elasticloadbalancing", "targetgroup/{}/1")
-    groups = {side: group.format(side) for side in DOWN}
-    return render(ARN % ("elasticloadbalancing", "loadbalancer/app/b/1"), groups)
+    return rendered()
 
 
 def test_code_fits_into_the_template(resources: dict[str, Any]) -> None:
@@ -269,7 +323,8 @@ def test_function_may_do_what_it_does_and_nothing_else(resources: dict[str, Any]
     role = resources["FailoverRole"]["Properties"]
     assert sorted(role) == ["AssumeRolePolicyDocument", "Policies"]
     (policy,) = role["Policies"]
-    assert policy["PolicyDocument"]["Statement"] == [
+    statements = policy["PolicyDocument"]["Statement"]
+    assert [statement for statement in statements if statement != Template.NoValue] == [
         {
             "Effect": "Allow",
             "Action": "elasticloadbalancing:ModifyListener",
@@ -286,7 +341,10 @@ def test_function_may_do_what_it_does_and_nothing_else(resources: dict[str, Any]
         {
             "Effect": "Allow",
             "Action": "cloudwatch:DescribeAlarms",
-            "Resource": [ARN % ("cloudwatch", f"alarm:{name}") for name in DOWN.values()],
+            "Resource": [
+                ARN % ("cloudwatch", f"alarm:portable-api-test-{side}-down-*")
+                for side in ("lambda", "fargate")
+            ],
         },
         {
             "Effect": "Allow",
@@ -300,16 +358,38 @@ def test_function_may_do_what_it_does_and_nothing_else(resources: dict[str, Any]
 def test_only_the_alarms_of_the_failover_invoke_it(
     resources: dict[str, Any], side: str, name: str
 ) -> None:
-    assert resources[f"{name}Down"]["Properties"]["AlarmName"] == DOWN[side]
+    for question in ("errors", "targets"):
+        alarm = resources[f"{name}Down{question.title()}"]["Properties"]
+        assert alarm["AlarmName"] == DOWN[side, question]
+        assert alarm["AlarmActions"][0] == "FailoverFunction.Arn"
     assert resources[f"{name}DownPermission"]["Properties"] == {
         "Action": "lambda:InvokeFunction",
         "FunctionName": "FailoverFunction.Arn",
         "Principal": "lambda.alarms.cloudwatch.amazonaws.com",
         "SourceAccount": Template.AccountId,
-        "SourceArn": ARN % ("cloudwatch", f"alarm:{DOWN[side]}"),
+        "SourceArn": ARN % ("cloudwatch", f"alarm:portable-api-test-{side}-down-*"),
     }
     kinds = [item["Type"] for item in resources.values()]
     assert kinds.count("AWS::Lambda::Permission") == 2
+
+
+def test_what_fails_is_tried_twice_more_and_then_goes_to_the_topic() -> None:
+    without = rendered()["FailoverRetries"]["Properties"]
+    assert (without["FunctionName"], without["Qualifier"]) == ("FailoverFunction", "$LATEST")
+    assert without["MaximumRetryAttempts"] == 2
+    assert "DestinationConfig" not in without
+    resources = rendered(TopicArn=TOPIC)
+    retries = resources["FailoverRetries"]["Properties"]
+    assert retries["DestinationConfig"] == {"OnFailure": {"Destination": TOPIC}}
+    (policy,) = resources["FailoverRole"]["Properties"]["Policies"]
+    allowed = {"Effect": "Allow", "Action": "sns:Publish", "Resource": TOPIC}
+    assert allowed in policy["PolicyDocument"]["Statement"]
+
+
+def test_concurrency_is_reserved_on_request() -> None:
+    assert "ReservedConcurrentExecutions" not in rendered()["FailoverFunction"]["Properties"]
+    function = rendered(FailoverConcurrency="2")["FailoverFunction"]["Properties"]
+    assert function["ReservedConcurrentExecutions"] == "2"
 
 
 def test_lines_are_kept_for_thirty_days(resources: dict[str, Any]) -> None:

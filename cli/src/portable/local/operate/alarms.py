@@ -8,7 +8,7 @@ import ast
 import operator
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,10 +78,17 @@ class Alarms:
             for logical_id, resource in resources.items()
             if "AlarmName" in resource.get("Properties", {})
         }
+        functions = {
+            logical_id
+            for logical_id, resource in resources.items()
+            if resource["Type"] == "AWS::Lambda::Function"
+        }
         for resource in resources.values():
             properties = resource.get("Properties", {})
             actions = tuple(properties.get("AlarmActions", ()))
             if resource["Type"] == "AWS::CloudWatch::Alarm":
+                if functions & set(_dimensions(properties)):
+                    continue  # on the failover itself, which is no function of Lambda here
                 state = State(properties["AlarmName"], _side(properties), actions)
                 self.leaves.append(_MetricAlarm(state, properties))
         for resource in resources.values():
@@ -166,9 +173,17 @@ def _judge(properties: dict[str, Any], values: list[Value]) -> tuple[str, str]:
     return "OK", ""
 
 
+def _dimensions(properties: dict[str, Any]) -> Iterator[str]:
+    """Yield the values of the dimensions of every metric that an alarm watches."""
+    queries = properties.get("Metrics", ())
+    metrics = [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
+    for metric in metrics or [properties]:
+        yield from (dimension["Value"] for dimension in metric.get("Dimensions", ()))
+
+
 def _side(properties: dict[str, Any]) -> str:
-    text = str(properties.get("Dimensions", "")) + str(properties.get("Metrics", ""))
-    found = {side for word, side in SIDES.items() if word in text}
+    values = " ".join(_dimensions(properties))
+    found = {side for word, side in SIDES.items() if word in values}
     if len(found) != 1:
         name = properties.get("AlarmName")
         raise PortableError(f"alarm {name!r} watches {len(found)} target groups, expected one.")

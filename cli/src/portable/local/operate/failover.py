@@ -7,6 +7,7 @@ this file, as there is no listener of AWS to ask about.
 import builtins
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -14,6 +15,10 @@ from portable.local.operate.alarms import Alarms, State
 from portable.weights import Weights
 
 Groups = dict[str, str]  # ARN of a target group: its side
+
+# Minutes that Lambda waits before it invokes a function again that failed:
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+RETRIES = (1, 2)
 
 
 class Listener(Protocol):
@@ -36,7 +41,8 @@ class Group(Protocol):
 class Failover:
     """Invokes the function for alarms that have it as an action.
 
-    `listener` is the one whose weights it moves, `groups` are its target groups by side.
+    `listener` is the one whose weights it moves, `groups` are its target groups by side. What the
+    function raises is tried again, as Lambda does.
     """
 
     def __init__(
@@ -54,18 +60,37 @@ class Failover:
             for name, resource in resources.items()
             if resource["Type"] == "AWS::Lambda::Function"
         }
+        self.minutes = 0
+        self.failed: list[_Run] = []
 
     def react(self, alarm: State) -> Iterator[str]:
         """Invoke what `alarm` has as an action if it is in ALARM; yield a sentence for each."""
         for action in alarm.actions if alarm.state == "ALARM" else ():
             if function := self.functions.get(action):
-                try:
-                    outcome = self._invoke(function, alarm.name)
-                except Exception as error:  # whatever that code raises
-                    yield f"The failover of {alarm.side} failed: {error!r}."
-                    continue
-                done = "moved all weight" if outcome["moved"] else "moved nothing"
-                yield f"Failover of {alarm.side} {done}: {outcome['reason']}"
+                yield self._try(_Run(function, alarm))
+
+    def tick(self) -> Iterator[str]:
+        """Invoke again what failed and is due, as a minute is over; yield a sentence for each."""
+        self.minutes += 1
+        due = [run for run in self.failed if run.due <= self.minutes]
+        self.failed = [run for run in self.failed if run.due > self.minutes]
+        for run in due:
+            yield self._try(run)
+
+    def _try(self, run: "_Run") -> str:
+        name = f"Failover of {run.alarm.side}"
+        try:
+            outcome = self._invoke(run.function, run.alarm.name)
+        except Exception as error:  # whatever that code raises
+            said = f"{name} moved nothing ({type(error).__name__}): {str(error).rstrip('.')}."
+            if run.failures == len(RETRIES):
+                return f"{said} It is not tried again."
+            run.due = self.minutes + RETRIES[run.failures]
+            run.failures += 1
+            self.failed.append(run)
+            return f"{said} It is tried again."
+        done = "moved all weight" if outcome["moved"] else "moved nothing"
+        return f"{name} {done}: {outcome['reason']}"
 
     def _invoke(self, function: dict[str, Any], alarm: str) -> dict[str, Any]:
         variables = function["Environment"]["Variables"]
@@ -78,8 +103,7 @@ class Failover:
 
     def _modules(self, variables: dict[str, str]) -> dict[str, Any]:
         """Return the builtins that differ: the imports, and print, whose line is not wanted."""
-        arns = json.loads(variables["TARGET_GROUPS"]).values()
-        sides = {arn: "lambda" if "LambdaTargetGroup" in arn else "fargate" for arn in arns}
+        sides = {arn: side for side, arn in json.loads(variables["TARGET_GROUPS"]).items()}
         given = {
             "boto3": SimpleNamespace(
                 client=lambda service: _Client(self.listener, self.groups, sides, self.alarms)
@@ -91,6 +115,16 @@ class Failover:
             return given[name] if name in given else __import__(name, *more)
 
         return {"__import__": find, "print": lambda *values: None}
+
+
+@dataclass
+class _Run:
+    """An invocation of `function` for `alarm`; `due` is the minute in which it is tried again."""
+
+    function: dict[str, Any]
+    alarm: State
+    failures: int = 0
+    due: int = 0
 
 
 class _Client:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from portable.errors import PortableError
@@ -84,6 +84,7 @@ class Operations:
         while True:
             self.metrics.sample()
             if self.metrics.clock() >= due:
+                self._tell(self.failover.tick())
                 self.alarms.tick()
                 due += self.minute
             await asyncio.sleep(self.minute / SAMPLES)
@@ -93,7 +94,10 @@ class Operations:
             self.notify(f"{alarm.name} is in ALARM: {alarm.reason}.")
         elif before == "ALARM":
             self.notify(f"{alarm.name} is {alarm.state} again.")
-        for sentence in self.failover.react(alarm):
+        self._tell(self.failover.react(alarm))
+
+    def _tell(self, sentences: Iterable[str]) -> None:
+        for sentence in sentences:
             self.notify(sentence)
 
     def _firing(self, names: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from portable.manifests.alarms import alarms
 from portable.weights import Weights
 from tests.portable.local_run import ROOT
 
-DOWN = "portable-api-test-{}-down"
+DOWN = "portable-api-test-{}-down-{}"
 
 
 @dataclass
@@ -39,11 +39,15 @@ class Lab:
         self.listener = Listener()
         self.failover = Failover(resources, self.listener, self.groups, self.alarms)
 
-    def alarm(self, side: str) -> list[str]:
+    def alarm(self, side: str, question: str = "errors") -> list[str]:
         """Let the alarm of `side` fire; return what the failover says."""
-        state = self.alarms.states[DOWN.format(side)]
+        state = self.alarms.states[DOWN.format(side, question)]
         state.state = "ALARM"
         return list(self.failover.react(state))
+
+    def minutes(self, count: int) -> list[list[str]]:
+        """Return what the failover says at the end of each of `count` minutes."""
+        return [list(self.failover.tick()) for _ in range(count)]
 
     @property
     def weights(self) -> tuple[int, int]:
@@ -62,23 +66,69 @@ def test_not_to_a_side_without_a_healthy_target():
     lab = Lab()
     lab.groups["lambda"].healthy = 0
     (sentence,) = lab.alarm("fargate")
-    assert sentence.startswith("Failover of fargate moved nothing: ")
-    assert "no healthy target" in sentence
+    assert sentence == (
+        "Failover of fargate moved nothing (NotNow): lambda has no healthy target. "
+        "It is tried again."
+    )
     assert lab.weights == (50, 50)
 
 
-def test_not_to_a_side_that_is_down_too():
+def test_not_off_a_side_with_a_healthy_target_that_only_the_metric_misses():
     lab = Lab()
-    lab.alarms.states[DOWN.format("lambda")].state = "ALARM"
+    (sentence,) = lab.alarm("fargate", "targets")
+    assert "fargate has a healthy target" in sentence
+    assert lab.weights == (50, 50)
+    lab.groups["fargate"].healthy = 0
+    assert lab.minutes(1) == [
+        ["Failover of fargate moved all weight: lambda has all the weight now, 100."]
+    ]
+    assert lab.weights == (100, 0)
+
+
+def test_not_to_a_side_that_fails_too():
+    lab = Lab()
+    lab.alarms.states[DOWN.format("lambda", "errors")].state = "ALARM"
     (sentence,) = lab.alarm("fargate")
     assert "moved nothing" in sentence and "is in ALARM" in sentence
+    assert lab.weights == (50, 50)
+
+
+def test_is_tried_again_after_one_minute_and_after_two_more():
+    lab = Lab()
+    lab.groups["lambda"].healthy = 0
+    lab.alarm("fargate")
+    told = lab.minutes(6)
+    assert [len(sentences) for sentences in told] == [1, 0, 1, 0, 0, 0]
+    assert told[0][0].endswith("It is tried again.")
+    assert told[2][0].endswith("It is not tried again.")
+    assert lab.weights == (50, 50)
+
+
+def test_a_retry_moves_what_the_first_run_could_not():
+    lab = Lab()
+    lab.groups["lambda"].healthy = 0
+    lab.alarm("fargate")
+    lab.groups["lambda"].healthy = 1
+    lab.minutes(1)
+    assert lab.weights == (100, 0)
+    assert lab.minutes(3) == [[], [], []]
+
+
+def test_a_retry_moves_nothing_once_the_alarm_is_over():
+    lab = Lab()
+    lab.groups["lambda"].healthy = 0
+    lab.alarm("fargate")
+    lab.groups["lambda"].healthy = 1
+    lab.alarms.states[DOWN.format("fargate", "errors")].state = "OK"
+    ((sentence,),) = lab.minutes(1)
+    assert sentence.endswith("is over.")
     assert lab.weights == (50, 50)
 
 
 def test_never_back():
     lab = Lab()
     lab.alarm("fargate")
-    state = lab.alarms.states[DOWN.format("fargate")]
+    state = lab.alarms.states[DOWN.format("fargate", "errors")]
     state.state = "OK"
     assert list(lab.failover.react(state)) == []
     assert lab.weights == (100, 0)
@@ -88,7 +138,7 @@ def test_the_other_alarms_move_nothing():
     lab = Lab()
     for state in lab.alarms.states.values():
         state.state = "ALARM"
-        if not state.name.endswith("-down"):
+        if "-down-" not in state.name:
             assert list(lab.failover.react(state)) == []
     assert lab.weights == (50, 50)
 
@@ -96,7 +146,7 @@ def test_the_other_alarms_move_nothing():
 def test_without_the_parameter_there_is_none():
     resources = alarms(ROOT, "test", failover=False)
     lab = Lab(resources)
-    assert not [name for name in lab.alarms.states if name.endswith("-down")]
+    assert not [name for name in lab.alarms.states if "-down-" in name]
     assert lab.failover.functions == {}
 
 
@@ -105,7 +155,11 @@ def test_code_that_fails_is_told():
     resources["FailoverFunction"]["Properties"]["Code"]["ZipFile"] = "import boto3\n1 / 0\n"
     lab = Lab(resources)
     (sentence,) = lab.alarm("fargate")
-    assert sentence.startswith("The failover of fargate failed: ZeroDivisionError")
+    assert sentence.startswith("Failover of fargate moved nothing (ZeroDivisionError): ")
+
+
+def test_the_alarm_on_the_failover_itself_is_none_of_a_side():
+    assert "portable-api-test-failover" not in Lab().alarms.states
 
 
 def test_an_alarm_without_actions_is_no_reason():
