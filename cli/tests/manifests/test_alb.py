@@ -8,6 +8,7 @@ import pytest
 from cfn_tools import load_yaml
 from cfnlint import lint_file
 from cfnlint.config import ManualArgs
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from cloud_radar.cf.unit import Template
 
 ROOT = Path(__file__).parents[3]
@@ -142,14 +143,18 @@ def test_redirects_only_once_the_https_listener_is_there() -> None:
         ("FargateWeight", "-1"),
         ("TaskPort", "0"),
         ("TaskPort", "65536"),
-        ("EnvName", "staging"),
+        ("EnvName", "Staging"),
+        ("EnvName", "staging-"),
+        ("EnvName", "stag_ing"),
+        ("EnvName", "a-long-name"),
         ("AccessLogs", "yes"),
+        ("DeletionProtection", "true"),
         ("CertificateArn", "12345678-1234-1234-1234-123456789012"),
         ("CertificateArn", CERTIFICATE.replace("acm", "iam")),
         ("CertificateArn", f"{CERTIFICATE}/more"),
         ("AppName", "Portable"),
         ("AppName", "portable-"),
-        ("AppName", "portable-api-with-a-long-name"),
+        ("AppName", "portable-api-xy"),
     ],
 )
 def test_refuses(name: str, value: str) -> None:
@@ -188,8 +193,18 @@ def test_load_balancer_attributes() -> None:
         "idle_timeout.timeout_seconds": "60",
         "routing.http.drop_invalid_header_fields.enabled": "true",
         "routing.http.desync_mitigation_mode": "defensive",
+        "deletion_protection.enabled": "false",
         "access_logs.s3.enabled": "false",
     }
+
+
+@pytest.mark.parametrize(("config_env", "expected"), [("alb", "false"), ("alb-prod", "true")])
+def test_load_balancer_of_prod_cannot_be_deleted_by_mistake(config_env: str, expected: str) -> None:
+    samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    given = samconfig[config_env]["deploy"]["parameters"]["parameter_overrides"]
+    protection = given["DeletionProtection"]
+    found = attributes("LoadBalancer", "LoadBalancerAttributes", DeletionProtection=protection)
+    assert found["deletion_protection.enabled"] == expected
 
 
 @pytest.mark.parametrize(("certificate", "ports"), [("", [80]), (CERTIFICATE, [80, 443])])
@@ -245,10 +260,10 @@ def test_permission_is_there_before_the_target_is_registered() -> None:
 
 
 def test_name_of_the_lambda_target_group_fits_for_the_longest_accepted_application() -> None:
-    app = "a" * 20
-    imports = {name.replace("portable-api-test", f"{app}-prod"): IMPORTS[name] for name in IMPORTS}
-    resources = render(imports, AppName=app, EnvName="prod")["Resources"]
-    assert len(resources["LambdaTargetGroup"]["Properties"]["Name"]) <= 32
+    app, env = "a" * 14, "production"
+    imports = {name.replace("portable-api-test", f"{app}-{env}"): IMPORTS[name] for name in IMPORTS}
+    resources = render(imports, AppName=app, EnvName=env)["Resources"]
+    assert len(resources["LambdaTargetGroup"]["Properties"]["Name"]) == 32
 
 
 def test_lambda_target_group() -> None:
@@ -267,12 +282,31 @@ def test_lambda_target_group() -> None:
     }
 
 
+def test_fargate_target_group_is_the_same_for_every_port_of_the_tasks() -> None:
+    """A change of what is create-only would replace it, and its ARN is an export in use."""
+    assert properties("FargateTargetGroup", TaskPort="9000") == properties("FargateTargetGroup")
+
+
+@pytest.mark.parametrize("other", [{"CertificateArn": CERTIFICATE}, {"TaskPort": "9000"}])
+def test_no_parameter_of_a_running_system_replaces_a_target_group(other: dict[str, str]) -> None:
+    for logical_id in ("FargateTargetGroup", "LambdaTargetGroup"):
+        before, after = properties(logical_id), properties(logical_id, **other)
+        for name in create_only("AWS::ElasticLoadBalancingV2::TargetGroup"):
+            assert before.get(name) == after.get(name)
+
+
+def create_only(kind: str) -> set[str]:
+    """Return the properties whose change replaces a resource, by its provider's schema."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    return {path.rpartition("/")[2] for path in schema["createOnlyProperties"]}
+
+
 def test_fargate_target_group() -> None:
-    assert properties("FargateTargetGroup", TaskPort="9000") == {
+    assert properties("FargateTargetGroup") == {
         "TargetType": "ip",
         "VpcId": "vpc-1",
         "Protocol": "HTTP",
-        "Port": "9000",
+        "Port": 8080,
         "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}],
         "HealthCheckPath": "/healthz",
         "HealthCheckIntervalSeconds": 30,
@@ -332,7 +366,7 @@ def test_imports_nothing_but_the_network_and_the_alias() -> None:
             render(rest)
 
 
-@pytest.mark.parametrize("env", ["test", "prod"])
+@pytest.mark.parametrize("env", ["test", "prod", "staging", "eu-1"])
 def test_exports_the_target_group_that_the_copilot_service_imports(env: str) -> None:
     imports = {name.replace("test", env): value for name, value in IMPORTS.items()}
     export = render(imports, EnvName=env)["Outputs"]["FargateTargetGroup"]

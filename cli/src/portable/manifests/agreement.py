@@ -26,8 +26,8 @@ def disagreements(system: System, root: Path) -> Iterator[Problem]:
     fargate, function_group = balancer.group("ip"), balancer.group("lambda")
 
     yield from _same(
-        f"{ALB}: {fargate.logical_id}.Properties.Port",
-        fargate.port,
+        f"{ALB}: TaskPort",
+        balancer.task_port,
         f"{service.path}: image.port",
         service.port,
     )

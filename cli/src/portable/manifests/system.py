@@ -60,7 +60,6 @@ class TargetGroup:
     logical_id: str
     target_type: str  # "ip" or "lambda"
     weight: int
-    port: int | None
     multi_value_headers: bool
     deregistration_delay: int
     check: HealthCheck
@@ -68,8 +67,12 @@ class TargetGroup:
 
 @dataclass(frozen=True)
 class LoadBalancer:
-    """The joining side, from alb/template.yaml. Times are in seconds."""
+    """The joining side, from alb/template.yaml. Times are in seconds.
 
+    `task_port` is the port at which it may reach the tasks.
+    """
+
+    task_port: int
     idle_timeout: float
     drop_invalid_headers: bool
     groups: tuple[TargetGroup, ...]
@@ -225,7 +228,9 @@ def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
         found = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
         message = f"{ALB}: {logical_id} forwards to {found}"
         raise PortableError(f"{message}, expected one target group of type ip and one of lambda.")
+    parameters = Reader(ALB, "Parameters", template.get("Parameters", {}))
     return LoadBalancer(
+        parameters.integer("TaskPort", "Value"),
         float(attributes.get("idle_timeout.timeout_seconds", 60)),
         attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true",
         tuple(_target_group(name, groups[name], weight) for name, weight in weights.items()),
@@ -253,7 +258,6 @@ def _target_group(logical_id: str, properties: dict[str, Any], weight: int) -> T
         logical_id,
         target_type,
         weight,
-        read.integer("Port") if target_type == "ip" else None,
         attributes.get("lambda.multi_value_headers.enabled") == "true",
         0 if is_lambda else read.whole(attributes.get(delay, 300), delay),
         check,

@@ -39,13 +39,13 @@ def test_the_manifests_of_this_repository_agree(root, environment):
             SERVICE,
             "port: 8080 ",
             "port: 9000 ",
-            [ALB, "FargateTargetGroup.Properties.Port", "8080", SERVICE, "image.port", "9000"],
+            [f"{ALB}: TaskPort", "8080", SERVICE, "image.port", "9000"],
         ),
         (
             "samconfig.toml",
-            "LambdaWeight = 50",
+            "TaskPort = 8080",
             "TaskPort = 9000",
-            [ALB, "FargateTargetGroup.Properties.Port", "9000", SERVICE, "image.port", "8080"],
+            [f"{ALB}: TaskPort", "9000", SERVICE, "image.port", "8080"],
         ),
         (
             SERVICE,

@@ -96,7 +96,7 @@ def test_the_load_balancer(root):
     assert (balancer.idle_timeout, balancer.drop_invalid_headers) == (60.0, True)
     function, fargate = balancer.group("lambda"), balancer.group("ip")
     assert (function.logical_id, function.multi_value_headers) == ("LambdaTargetGroup", True)
-    assert (fargate.logical_id, fargate.port) == ("FargateTargetGroup", 8080)
+    assert (fargate.logical_id, balancer.task_port) == ("FargateTargetGroup", 8080)
     assert (function.weight, fargate.weight) == (50, 50)
     for group, interval, timeout in ((function, 35, 30), (fargate, 30, 5)):
         check = group.check
@@ -115,7 +115,7 @@ def test_weights_come_from_samconfig_and_can_be_overridden(copy):
 
 def test_a_listener_with_a_certificate_is_the_https_one(copy):
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
-    edit(copy, "samconfig.toml", "FargateWeight = 50", f'CertificateArn = "{arn}"')
+    edit(copy, "samconfig.toml", 'CertificateArn = ""', f'CertificateArn = "{arn}"')
     assert load(copy, "test", {}).load_balancer.group("ip").weight == 50
 
 
@@ -168,7 +168,12 @@ def test_weights_that_the_template_refuses(copy, weights, names):
         ("samconfig.toml", "LambdaWeight = 50", 'LambdaWeight = "x"', ["LambdaWeight", "x"]),
         ("samconfig.toml", "LambdaWeight = 50", "LambdaWait = 50", ["LambdaWait"]),
         ("samconfig.toml", "[alb.global", "[alb.global\n", ["samconfig.toml"]),
-        ("samconfig.toml", '{ EnvName = "test" }', '"nonsense"', ["samconfig.toml", "nonsense"]),
+        (
+            "samconfig.toml",
+            "[default.deploy.parameters.parameter_overrides]",
+            'parameter_overrides = "nonsense"\n[default.more]',
+            ["samconfig.toml", "nonsense"],
+        ),
         ("template.yaml", "Resources:", "Resources: [", ["template.yaml", "not YAML"]),
         ("template.yaml", "      Timeout: 30", "      Timeut: 30", ["ApiFunction", "Timeout"]),
         ("template.yaml", "Timeout: 30", "Timeout: soon", ["ApiFunction", "Timeout", "soon"]),
