@@ -158,6 +158,7 @@ def not_counted(estimate: Estimate) -> list[str]:
             f"What tasks send and fetch through the NAT gateways, ${prices['nat_gb']:g} per GB: "
             "images, logs, calls to the internet. Answers to the ALB are not among it."
         )
+    lines.append("Copilot's KMS key, $1 per application, and private hosted zone, $0.50.")
     lines.append("Data to the internet, ECR, alarms, Container Insights, tax, discounts.")
     return lines
 
