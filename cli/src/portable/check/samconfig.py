@@ -11,7 +11,7 @@ from portable.errors import PortableError
 from portable.manifests.alarms import ALARMS, ALIAS
 from portable.manifests.cloudformation import render
 from portable.manifests.problem import Problem, Severity
-from portable.manifests.samconfig import SAMCONFIG, Section
+from portable.manifests.samconfig import OVERRIDES, SAMCONFIG, Section
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 MOST_BYTES = 51_200  # of a template that is not in a bucket
@@ -48,6 +48,14 @@ def _parameters(section: Section, template: dict[str, Any]) -> Iterator[Problem]
         text += "leaves what it lacks as the last deployment had it."
         lines = [f"{name} = {_toml(declared[name].get('Default', ''))}" for name in missing]
         yield Problem(text, f"Add {', '.join(lines)}.")
+    if (
+        not isinstance(section.settings.get(OVERRIDES, {}), dict)
+        and "" in section.parameters.values()
+    ):
+        text = (
+            f"{SAMCONFIG}: {place} has an empty value outside a table: `sam deploy` leaves it out."
+        )
+        yield Problem(text, f"Write the table [{place}].")
     for name in sorted(section.parameters.keys() - declared.keys()):
         text = f"{SAMCONFIG}: [{place}] has {name}, which is no parameter of {section.template}: "
         text += "`sam deploy` ignores it."

@@ -21,7 +21,7 @@ def test_those_of_this_repository_are_the_same(project):
             "copilot/.workspace",
             "portable-api",
             "other",
-            ["template.yaml", "AppName", "'portable-api'", "copilot/.workspace", "'other'"],
+            ["[default] AppName", "'portable-api'", "copilot/.workspace", "'other'"],
         ),
         (
             "alb/alarms.yaml",

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import click
 import pytest
+from samcli.cli.types import CfnParameterOverridesType
+from samcli.lib.config.samconfig import SamConfig
 
 from portable.errors import PortableError
 from portable.manifests.samconfig import Samconfig, deploy_parameters
@@ -93,3 +96,21 @@ def test_sections_are_read_as_sam_reads_them(root):
     for section in sections:
         given = sam.get_all(["deploy"], "parameters", section.name)
         assert section.settings == given.unwrap()
+
+
+def test_sam_sends_what_the_file_says_and_empty_values_too(root):
+    """Left out, a parameter keeps its last value: an empty one has to be sent as such."""
+    sections = list(Samconfig(root / "samconfig.toml").sections())
+    assert {"", "50"} <= {value for section in sections for value in section.parameters.values()}
+    for section in sections:
+        options = SamConfig(root).get_all(["deploy"], "parameters", section.name)
+        sent = CfnParameterOverridesType().convert(options["parameter_overrides"], None, None)
+        assert sent == section.parameters
+
+
+def test_sam_sends_no_empty_value_of_a_string_and_refuses_one_in_a_list():
+    """Why the file has tables, and the check asks for them."""
+    sent = CfnParameterOverridesType().convert(("A=1 B= C=3",), None, None)
+    assert sent == {"A": "1", "C": "3"}
+    with pytest.raises(click.BadParameter):
+        CfnParameterOverridesType().convert(["A=1", "B="], None, None)
