@@ -14,7 +14,7 @@ from cfnlint.config import ManualArgs
 from cloud_radar.cf.unit import Template
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from portable.local.expressions import evaluate
+from portable.local.operate.expressions import evaluate
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "alb/alarms.yaml"

@@ -22,7 +22,7 @@ from samtranslator.model.preferences.deployment_preference_collection import (
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from portable.local.expressions import evaluate
+from portable.local.operate.expressions import evaluate
 from portable_runtime.logs import RequestLog
 
 ROOT = Path(__file__).parents[3]
