@@ -15,7 +15,6 @@ NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to "
     "create a change set."
 )
-PAGE = 100  # changes in one answer
 
 
 class ChangeSets:
@@ -65,7 +64,7 @@ class ChangeSets:
         answer = found.summary | {
             "StackId": stack.id,
             "StackName": stack.name,
-            "Changes": found.changes[start : start + PAGE],
+            "Changes": found.changes[start : start + self._region.page],
             "RollbackConfiguration": found.request.get("RollbackConfiguration", {}),
             "Capabilities": found.request.get("Capabilities", []),
             "NotificationARNs": found.request.get("NotificationARNs", []),
@@ -75,8 +74,8 @@ class ChangeSets:
             declared = found.plan.template.get("Parameters", {})
             answer["Parameters"] = shown(declared, found.plan.parameters)
             answer["Tags"] = pairs(found.plan.tags)
-        if start + PAGE < len(found.changes):
-            answer["NextToken"] = str(start + PAGE)
+        if start + self._region.page < len(found.changes):
+            answer["NextToken"] = str(start + self._region.page)
         return answer
 
     def execute_change_set(self, request: dict[str, Any]) -> dict[str, Any]:

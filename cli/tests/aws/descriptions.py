@@ -9,8 +9,6 @@ from tests.aws.requests import summary, template_text
 from tests.aws.stack import Member, Stack
 from tests.aws.template import parse
 
-PAGE = 100
-
 
 class Descriptions:
     """Each public method answers the call of its name."""
@@ -22,7 +20,7 @@ class Descriptions:
         if name := request.get("StackName"):
             return {"Stacks": [self._region.stack(name).description()]}
         stacks = [stack for stack in self._newest() if not stack.is_gone]
-        return page([stack.description() for stack in stacks], request, "Stacks")
+        return self._region.page_of([stack.description() for stack in stacks], request, "Stacks")
 
     def list_stacks(self, request: dict[str, Any]) -> dict[str, Any]:
         wanted = request.get("StackStatusFilter") or []
@@ -45,11 +43,11 @@ class Descriptions:
             if stack.plan and (text := stack.plan.template.get("Description")):
                 item["TemplateDescription"] = text
             found.append(item)
-        return page(found, request, "StackSummaries")
+        return self._region.page_of(found, request, "StackSummaries")
 
     def describe_stack_events(self, request: dict[str, Any]) -> dict[str, Any]:
         stack = self._region.stack(request["StackName"])
-        return page([*reversed(stack.events)], request, "StackEvents")
+        return self._region.page_of([*reversed(stack.events)], request, "StackEvents")
 
     def describe_stack_resources(self, request: dict[str, Any]) -> dict[str, Any]:
         if name := request.get("StackName"):
@@ -81,7 +79,7 @@ class Descriptions:
             _resource(member) | {"LastUpdatedTimestamp": member.time}
             for member in stack.members.values()
         ]
-        return page(found, request, "StackResourceSummaries")
+        return self._region.page_of(found, request, "StackResourceSummaries")
 
     def get_template(self, request: dict[str, Any]) -> dict[str, Any]:
         plan = None
@@ -128,7 +126,7 @@ class Descriptions:
             {"ExportingStackId": stack.id, "Name": name, "Value": stack.exports[name]}
             for name, stack in sorted(self._region.exports().items())
         ]
-        return page(found, request, "Exports")
+        return self._region.page_of(found, request, "Exports")
 
     def list_imports(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["ExportName"]
@@ -136,7 +134,7 @@ class Descriptions:
             raise invalid(f"Export '{name}' does not exist.")
         if not (users := self._region.importers(name)):
             raise invalid(f"Export '{name}' is not imported by any stack.")
-        return page(users, request, "Imports")
+        return self._region.page_of(users, request, "Imports")
 
     def get_stack_policy(self, request: dict[str, Any]) -> dict[str, Any]:
         self._region.stack(request["StackName"])
@@ -173,11 +171,3 @@ def _resource(member: Member) -> dict[str, Any]:
 
 def _detail(stack: Stack, member: Member) -> dict[str, Any]:
     return _resource(member) | {"StackName": stack.name, "StackId": stack.id}
-
-
-def page(items: list[Any], request: dict[str, Any], key: str) -> dict[str, Any]:
-    start = int(request.get("NextToken") or 0)
-    answer: dict[str, Any] = {key: items[start : start + PAGE]}
-    if start + PAGE < len(items):
-        answer["NextToken"] = str(start + PAGE)
-    return answer

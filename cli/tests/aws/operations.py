@@ -1,6 +1,7 @@
 """What happens to a whole stack: deployed, watched, rolled back, deleted."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.aws.actors import ResourceFailed
@@ -26,7 +27,7 @@ class Operations:
         self.region = region
         self.resources = Resources(region)
         self.removal = Removal(region, self.resources)
-        self.schedule, self.times = region.schedule, region.times
+        self.schedule = region.schedule
         self.schedule.after_step = self.watch
 
     def deploy(self, stack: Stack, plan: Plan) -> Iterator[float]:
@@ -34,8 +35,8 @@ class Operations:
         verb = "UPDATE" if stack.deployed else "CREATE"
         stack.plan, stack.journal = plan, []
         stack.before = (stack.outputs, stack.exports, stack.imports)
-        if self.times.begun:
-            yield self.times.begun
+        if self.region.times.begun:
+            yield self.region.times.begun
         if verb == "UPDATE":
             stack.updated = self.schedule.time()
         self.region.set_status(stack, f"{verb}_IN_PROGRESS", "User Initiated")
@@ -53,7 +54,7 @@ class Operations:
         stack.deployed, stack.journal = plan, []
         if verb == "UPDATE":
             self.region.set_status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-            yield self.times.clean
+            yield self.region.times.clean
             yield from self.removal.leftovers(stack, left)
             yield from self.removal.members(
                 stack, [n for n in reversed(stack.members) if n in gone]
@@ -78,6 +79,9 @@ class Operations:
         stack.watching = False
         self._cancel(stack)
         plan, stack.plan = stack.plan, stack.deployed or stack.plan
+        if plan and stack.deployed and self.region.rollback_keeps_triggers:
+            stack.deployed = replace(stack.deployed, rollback=plan.rollback)
+            stack.plan = stack.deployed
         if plan is not None and plan.disable_rollback and not force:
             self.region.set_status(
                 stack, f"{'UPDATE' if stack.deployed else 'CREATE'}_FAILED", reason
@@ -94,7 +98,7 @@ class Operations:
         """Delete a stack; it is refused if it exports what another one imports."""
         status, stack.watching = stack.status, False
         self.region.set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
-        yield self.times.begun
+        yield self.region.times.begun
         if in_use := conflict(self.region, stack, {}):
             self.region.set_status(stack, status, in_use)
             stack.then()
@@ -119,8 +123,7 @@ class Operations:
         for trigger in plan.rollback.get("RollbackTriggers", []):
             state = self.region.alarm_state(trigger["Arn"])
             if state in ("ALARM", None):
-                why = "went into ALARM" if state else "is not found"
-                return f"Rollback trigger {trigger['Arn']} {why}"
+                return f"Rollback trigger {trigger['Arn']} is missing or in ALARM"
         return None
 
     def _deploy(self, stack: Stack, plan: Plan) -> Iterator[float]:
@@ -170,10 +173,10 @@ class Operations:
             raise Failed(reason + "Rollback requested by user.") from error
 
     def _monitor(self, stack: Stack, plan: Plan) -> Iterator[float]:
-        left = plan.rollback.get("MonitoringTimeInMinutes", 0) * self.times.minute
+        left = plan.rollback.get("MonitoringTimeInMinutes", 0) * self.region.times.minute
         end = self.schedule.now() + left
         while (left := end - self.schedule.now()) > 0:
-            yield min(left, self.times.poll)
+            yield min(left, self.region.times.poll)
         if reason := self._trigger(plan):
             raise Failed(reason)
 
@@ -189,7 +192,7 @@ class Operations:
         keep_name = plan is None or plan.on_failure != "DELETE"
         start = "ROLLBACK" if keep_name else "DELETE"
         self.region.set_status(stack, f"{start}_IN_PROGRESS", reason)
-        yield self.times.begun
+        yield self.region.times.begun
         failed = yield from self.removal.members(stack, [*reversed(stack.members)], creation=True)
         stack.outputs, stack.exports, stack.imports = [], {}, set()
         if failed:
@@ -200,7 +203,7 @@ class Operations:
 
     def _undo_update(self, stack: Stack, reason: str, skip: Sequence[str]) -> Iterator[float]:
         self.region.set_status(stack, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
-        yield self.times.begun
+        yield self.region.times.begun
         left: list[Member] = []
         while stack.journal:
             undo = stack.journal[-1]
@@ -217,7 +220,7 @@ class Operations:
             stack.journal.pop()
         stack.outputs, stack.exports, stack.imports = stack.before
         self.region.set_status(stack, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-        yield self.times.clean
+        yield self.region.times.clean
         yield from self.removal.leftovers(stack, left)
         self.region.set_status(stack, "UPDATE_ROLLBACK_COMPLETE")
 
@@ -229,7 +232,7 @@ class Operations:
             return
         stack.members[member.logical_id] = before
         self.region.set_member_status(stack, before, "UPDATE_IN_PROGRESS")
-        yield self.times.resource
+        yield self.region.times.resource
         if not replaced:
             try:
                 yield from self.resources.change(stack, before, member.properties)

@@ -29,6 +29,8 @@ class Region:
     fetch: Callable[[str], str]
     resolve: Callable[[str, str], str]
     alarm_state: Callable[[str], str | None]
+    rollback_keeps_triggers: bool = False  # AWS does not say which ones a stack has after it
+    page: int = 100  # items in one answer
     stacks: dict[str, Stack] = field(default_factory=dict)  # by id
     stack_sets: dict[str, StackSet] = field(default_factory=dict)  # by name
     reserved: dict[tuple[str, ...], str] = field(default_factory=dict)  # names, with who has them
@@ -70,6 +72,14 @@ class Region:
             if name in (found.name, found.id):
                 return found
         raise AwsError("StackSetNotFoundException", f"StackSet {name} not found", 404)
+
+    def page_of(self, items: list[Any], request: dict[str, Any], key: str) -> dict[str, Any]:
+        """Return the page of `items` that a request asks for, under `key`."""
+        start = int(request.get("NextToken") or 0)
+        answer: dict[str, Any] = {key: items[start : start + self.page]}
+        if start + self.page < len(items):
+            answer["NextToken"] = str(start + self.page)
+        return answer
 
     def exports(self) -> dict[str, Stack]:
         """Return who exports each name."""

@@ -33,7 +33,7 @@ class Resources:
 
     def __init__(self, region: Region) -> None:
         self.region = region
-        self.schedule, self.times = region.schedule, region.times
+        self.schedule = region.schedule
 
     def create(
         self,
@@ -65,7 +65,7 @@ class Resources:
         stack.journal.append(Undo(logical, before, replaced=before is not None))
         if not before:
             self.region.set_member_status(stack, member, "CREATE_IN_PROGRESS")
-        yield self.times.resource
+        yield self.region.times.resource
         try:
             self._validate(kind, logical, properties)
             self._reserve(stack, member, before)
@@ -104,7 +104,7 @@ class Resources:
         stack.members[logical] = member
         stack.journal.append(Undo(logical, before))
         self.region.set_member_status(stack, member, "UPDATE_IN_PROGRESS")
-        yield self.times.resource
+        yield self.region.times.resource
         try:
             self._validate(member.kind, logical, properties)
             yield from self.change(stack, member, before.properties)
@@ -127,7 +127,7 @@ class Resources:
         """Delete a resource, unless it is kept; its member stays for the caller to remove."""
         if member.physical_id:
             self.region.set_member_status(stack, member, "DELETE_IN_PROGRESS")
-            yield self.times.resource
+            yield self.region.times.resource
             try:
                 if _is_protected(member.properties):
                     raise ResourceFailed(
@@ -251,11 +251,11 @@ class Resources:
 
     def _stable(self, stack: Stack, member: Member) -> Iterator[float]:
         actor = self.region.actor(member.kind.name)
-        deadline = self.schedule.now() + self.times.patience
+        deadline = self.schedule.now() + self.region.times.patience
         while (reason := actor.busy(self.resource(stack, member))) is not None:
             if self.schedule.now() >= deadline:
                 raise ResourceFailed(f"Exceeded attempts to wait: {reason}")
-            yield self.times.poll
+            yield self.region.times.poll
 
 
 def _unique_name(kind: ResourceType, properties: dict[str, Any]) -> tuple[str, ...] | None:

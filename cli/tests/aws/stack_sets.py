@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tests.aws.descriptions import page
 from tests.aws.errors import AwsError, invalid
 from tests.aws.operations import Operations
 from tests.aws.region import Region
@@ -78,7 +77,7 @@ class StackSets:
             {"StackSetName": item.name, "StackSetId": item.id, "Status": "ACTIVE"}
             for item in self._sets.values()
         ]
-        return page(found, request, "Summaries")
+        return self._region.page_of(found, request, "Summaries")
 
     def create_stack_instances(self, request: dict[str, Any]) -> dict[str, Any]:
         found = self._find(request)
@@ -108,7 +107,9 @@ class StackSets:
         wanted_region = request.get("StackInstanceRegion", self._region.name)
         is_here = (wanted_account, wanted_region) == (self._region.account, self._region.name)
         stacks = found.stacks if is_here else []
-        return page([self._instance(found, stack) for stack in stacks], request, "Summaries")
+        return self._region.page_of(
+            [self._instance(found, stack) for stack in stacks], request, "Summaries"
+        )
 
     def describe_stack_instance(self, request: dict[str, Any]) -> dict[str, Any]:
         found = self._find(request)
@@ -128,7 +129,7 @@ class StackSets:
             {key: item[key] for key in keys if key in item}
             for item in reversed(found.operations.values())
         ]
-        return page(items, request, "Summaries")
+        return self._region.page_of(items, request, "Summaries")
 
     def list_stack_set_operation_results(self, request: dict[str, Any]) -> dict[str, Any]:
         item = self._operation(request)
@@ -138,7 +139,7 @@ class StackSets:
             "Status": item["Status"],
             "StatusReason": item.get("StatusReason", ""),
         }
-        return page([found], request, "Summaries")
+        return self._region.page_of([found], request, "Summaries")
 
     def _operation(self, request: dict[str, Any]) -> dict[str, Any]:
         found = self._find(request)

@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import boto3
@@ -56,8 +56,7 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 def parse(text: str) -> dict[str, Any]:
     """Read JSON, or YAML with CloudFormation's short tags; raises ValidationError."""
     try:
-        # Through JSON: dates and cfn-lint's nodes become plain values.
-        template = json.loads(json.dumps(cfn_yaml.loads(text), default=str))
+        template = json.loads(_plain(text))
     except Exception as error:  # what cfn-lint and PyYAML raise has no common class
         raise invalid(f"Template format error: YAML not well-formed. {error}") from error
     if not isinstance(template, dict):
@@ -73,6 +72,12 @@ def parse(text: str) -> dict[str, Any]:
                 "must contain a Type member."
             )
     return template
+
+
+@lru_cache(maxsize=64)  # it is read again for every request
+def _plain(text: str) -> str:
+    """Return a template as JSON: dates and cfn-lint's nodes become plain values."""
+    return json.dumps(cfn_yaml.loads(text), default=str)
 
 
 def transforms(template: dict[str, Any]) -> list[str]:

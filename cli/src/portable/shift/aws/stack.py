@@ -181,7 +181,7 @@ class CloudFormationStack:
         if kind in (Status.ROLLING_BACK, Status.ROLLED_BACK):
             return self._rollback(kind, own)
         if kind == Status.FAILED:
-            reason = own[0].get("ResourceStatusReason", "").rstrip(".") or "no reason given"
+            reason = own[0].get("ResourceStatusReason", "").rstrip(". ") or "no reason given"
             text = f"CloudFormation could not take the update of {self.name} back: {reason}."
             return Progress(Status.FAILED, reason=f"{text}{self._continue()}")
         return Progress(kind)
