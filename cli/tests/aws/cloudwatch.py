@@ -1,23 +1,25 @@
-"""CloudWatch's alarms. Nobody measures anything: their states are what a test says.
+"""CloudWatch: alarms, and one metric. Nobody measures anything, a test says what they are.
 
 Checked: a composite alarm's rule names alarms that are there, and none of these is deleted before
 it. An alarm starts without data, which is OK where missing data is not breaching.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.aws.actors import Made, OnlySchema, Resource, ResourceFailed
 from tests.aws.errors import AwsError
-from tests.aws.service import Service
+from tests.aws.service import NotAnswered, Service
 
 STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
 CONDITION = re.compile(
     r"\b(OK|ALARM|INSUFFICIENT_DATA)\s*\(\s*(\"[^\"]+\"|'[^']+'|[^\"')\s]+)\s*\)"
 )
+REQUESTS = ("AWS/ApplicationELB", "RequestCount", "Sum")
 WORDS = {"AND": "and", "OR": "or", "NOT": "not", "TRUE": "True", "FALSE": "False"}
 
 
@@ -25,6 +27,10 @@ class CloudWatch(Service):
     """`alarms` by name, each as the API describes it; `history` has every change of a state.
 
     `on_change(name, state)` is called after each of them.
+
+    The one metric that is there is RequestCount of target groups: `traffic` is its value, requests
+    in a minute, by the dimension TargetGroup, `usual_traffic` that of all others. A minute is known
+    `metrics_late` seconds after its end, one without requests never.
     """
 
     name = "cloudwatch"
@@ -34,6 +40,9 @@ class CloudWatch(Service):
         self.now = now
         self.alarms: dict[str, dict[str, Any]] = {}
         self.history: list[dict[str, Any]] = []
+        self.traffic: dict[str, float] = {}
+        self.usual_traffic = 600.0
+        self.metrics_late = 60.0
         self.on_change: Callable[[str, str], None] = lambda name, state: None
         self.actors = {
             "AWS::CloudWatch::Alarm": AlarmActor(self),
@@ -150,6 +159,33 @@ class CloudWatch(Service):
             parameters.get("StateReasonData", ""),
         )
 
+    def get_metric_data(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        results = []
+        for query in parameters["MetricDataQueries"]:
+            stat = query.get("MetricStat", {})
+            metric = stat.get("Metric", {})
+            asked = (metric.get("Namespace"), metric.get("MetricName"), stat.get("Stat"))
+            if asked != REQUESTS or stat["Period"] != 60:
+                raise NotAnswered(self.name, f"GetMetricData of {asked}")
+            dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+            value = self.traffic.get(dimensions["TargetGroup"], self.usual_traffic)
+            start, end = _seconds(parameters["StartTime"]), _seconds(parameters["EndTime"])
+            known = self.now().timestamp() - self.metrics_late - 60
+            minutes = [
+                minute
+                for minute in range(math.ceil(start / 60) * 60, math.ceil(end), 60)
+                if value and minute <= known
+            ]
+            results.append(
+                {
+                    "Id": query["Id"],
+                    "Timestamps": [datetime.fromtimestamp(minute, UTC) for minute in minutes],
+                    "Values": [value] * len(minutes),
+                    "StatusCode": "Complete",
+                }
+            )
+        return {"MetricDataResults": results}
+
     # What the actors share.
 
     def put(self, name: str, resource: Resource, rule: str | None = None) -> str:
@@ -168,6 +204,11 @@ class CloudWatch(Service):
         self.alarms[name] = actions | given | known | {"AlarmName": name, "AlarmArn": arn}
         self.settle()
         return arn
+
+
+def _seconds(moment: datetime) -> float:
+    """Return the seconds of a moment of a request, which is in UTC and does not say so."""
+    return moment.replace(tzinfo=UTC).timestamp()
 
 
 class AlarmActor(OnlySchema):

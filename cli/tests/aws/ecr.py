@@ -29,19 +29,13 @@ class Repository:
 class Ecr(Service):
     name = "ecr"
 
-    def __init__(self, account: str, region: str, registry: Registry | None) -> None:
+    def __init__(self, account: str, region: str, registry: Registry) -> None:
         self.account, self.region = account, region
-        self._registry = registry
+        self.registry = registry
         self.host = f"{account}.dkr.ecr.{region}.amazonaws.com"
         self.repositories: dict[str, Repository] = {}
         self.password = secrets.token_urlsafe()
         self.actors = {"AWS::ECR::Repository": self}
-
-    @property
-    def registry(self) -> Registry:
-        if self._registry is None:
-            raise AwsError("ServerException", "This AWS was started without a registry.", 500)
-        return self._registry
 
     def may_push(self, name: str, user: str, password: str) -> str | None:
         """Return why an image may not be pushed to the repository `name`, None if it may."""

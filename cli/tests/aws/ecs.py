@@ -1,7 +1,8 @@
 """ECS: clusters, task definitions, services and the deployments that `copilot` waits for.
 
 Checked: the target group of a service has a listener, the image of a task is in the registry. The
-tasks are a number; a deployment has them all after `seconds`, unless a test lets it fail.
+tasks are a number; a deployment has them all after `seconds`, unless a test lets it fail or one of
+its alarms goes into ALARM meanwhile.
 """
 
 import secrets
@@ -21,14 +22,16 @@ from tests.aws.tagging import Tagging
 
 @dataclass
 class Deployment:
-    """What is being rolled out, from `begun`, in seconds of the clock."""
+    """What is being rolled out, from `begun`, in seconds of the clock, and watched by `alarms`."""
 
     task_definition: str
     begun: float
     created: datetime
+    alarms: list[str]
     id: str = field(default_factory=lambda: f"ecs-svc/{secrets.randbelow(10**18):018}")
     state: str = "IN_PROGRESS"
     updated: datetime | None = None
+    reason: str = ""
 
 
 @dataclass
@@ -62,11 +65,12 @@ class Ecs(Service):
         elbv2: Elbv2,
         ecr: Ecr,
         tagging: Tagging,
+        alarm_state: Callable[[str], str | None],
         clock: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
         self.prefix = f"arn:aws:ecs:{region}:{account}"
-        self.elbv2, self.ecr, self.tagging = elbv2, ecr, tagging
+        self.elbv2, self.ecr, self.tagging, self.alarm_state = elbv2, ecr, tagging, alarm_state
         self.clock, self.now = clock, now
         self.clusters: dict[str, dict[str, Any]] = {}
         self.task_definitions: dict[str, dict[str, Any]] = {}
@@ -151,10 +155,20 @@ class Ecs(Service):
 
     # What the actors share.
 
+    def deployment(self, given: dict[str, Any]) -> Deployment:
+        """Return a deployment that begins now."""
+        wanted = given.get("DeploymentConfiguration", {}).get("Alarms", {})
+        alarms = wanted.get("AlarmNames", []) if wanted.get("Enable") else []
+        # One that is in ALARM already takes all of them out.
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html
+        if any(self.alarm_state(alarm) == "ALARM" for alarm in alarms):
+            alarms = []
+        return Deployment(given["TaskDefinition"], self.clock(), self.now(), alarms)
+
     def deploy(self, service: EcsService) -> None:
         """Begin a deployment of what the service's properties say now."""
-        task = service.properties["TaskDefinition"]
-        service.deployment = Deployment(task, self.clock(), self.now())
+        service.deployment = self.deployment(service.properties)
+        task = service.deployment.task_definition
         self.event(service, f"has started a deployment of {_last(task)}.")
 
     def go_on(self, service: EcsService) -> str | None:
@@ -164,20 +178,24 @@ class Ecs(Service):
         """
         deployment = service.deployment
         if deployment.state == "IN_PROGRESS":
-            if self.clock() < deployment.begun + self.seconds:
+            failure = ""
+            if any(self.alarm_state(alarm) == "ALARM" for alarm in deployment.alarms):
+                failure = "alarm detected."
+            elif self.clock() < deployment.begun + self.seconds:
                 return f"{service.name} has 0 of {service.desired} tasks running."
-            failure, self.failing = self.failing or self._missing_image(service), ""
+            else:
+                failure, self.failing = self.failing or self._missing_image(service), ""
             deployment.state = "FAILED" if failure else "COMPLETED"
-            deployment.updated = self.now()
+            deployment.updated, deployment.reason = self.now(), failure
             if failure:
                 self.event(service, f"(deployment {deployment.id}) deployment failed: {failure}")
             else:
                 self._run(service)
                 self.event(service, "has reached a steady state.")
         if deployment.state == "FAILED":
-            raise ResourceFailed(
-                "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
-            )
+            by_alarm = deployment.reason == "alarm detected."
+            cause = "Deployment Alarm" if by_alarm else "Deployment Circuit Breaker"
+            raise ResourceFailed(f"Error occurred during operation 'ECS {cause} was triggered'.")
         return None
 
     def stop(self, service: EcsService) -> None:
@@ -304,10 +322,8 @@ class ServiceActor(OnlySchema):
             f"{resource.stack_name}-{resource.logical_id}-{secrets.token_hex(6)}"
         )
         arn = f"{ecs.prefix}:service/{_last(cluster)}/{name}"
-        begun = Deployment(given["TaskDefinition"], ecs.clock(), ecs.now())
-        service = EcsService(
-            arn, name, f"{ecs.prefix}:cluster/{_last(cluster)}", given, begun, ecs.now()
-        )
+        begun, where = ecs.deployment(given), f"{ecs.prefix}:cluster/{_last(cluster)}"
+        service = EcsService(arn, name, where, given, begun, ecs.now())
         ecs.services[arn] = service
         ecs.deploy(service)
         ecs.tagging.put(arn, resource)

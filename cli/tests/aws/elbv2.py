@@ -2,8 +2,9 @@
 
 Checked, as they are about the order and the sense of what we deploy: a name and a port are taken
 once, a target group belongs to one load balancer and is not deleted while a listener forwards to
-it, a function is registered only if a permission lets the load balancer invoke it, a load balancer
-under deletion protection stays. No request is ever forwarded here.
+it, a function is registered only if a permission lets the load balancer invoke it, access logs need
+a bucket that lets them in, a load balancer under deletion protection stays. No request is ever
+forwarded here.
 """
 
 import secrets
@@ -26,12 +27,17 @@ class Elbv2(Service):
     name = "elbv2"
 
     def __init__(
-        self, account: str, region: str, may_invoke: Callable[[str, str, str], bool]
+        self,
+        account: str,
+        region: str,
+        may_invoke: Callable[[str, str, str], bool],
+        accepts_logs: Callable[[str], bool],
     ) -> None:
-        """`may_invoke(function, principal, source)` says whether a permission allows it."""
+        """`may_invoke(function, principal, source)` says whether a permission allows it, and
+        `accepts_logs(bucket)` whether the policy of a bucket lets access logs in."""
         self.prefix = f"arn:aws:elasticloadbalancing:{region}:{account}"
         self.region = region
-        self.may_invoke = may_invoke
+        self.may_invoke, self.accepts_logs = may_invoke, accepts_logs
         self.load_balancers: dict[str, dict[str, Any]] = {}
         self.target_groups: dict[str, dict[str, Any]] = {}
         self.listeners: dict[str, dict[str, Any]] = {}
@@ -270,7 +276,11 @@ class LoadBalancerActor(_Actor):
             "State": {"Code": "active"},
         }
         elb.attributes[arn] = {DELETION_PROTECTION: "false"}
-        self._set(arn, resource)
+        try:
+            self._set(arn, resource)
+        except AwsError:
+            del elb.load_balancers[arn]
+            raise
         return Made(
             arn,
             {
@@ -295,7 +305,14 @@ class LoadBalancerActor(_Actor):
             "AvailabilityZones": [{"SubnetId": subnet} for subnet in given.get("Subnets", [])],
             "IpAddressType": given.get("IpAddressType", "ipv4"),
         }
-        self.service.attributes[arn].update(pairs(given.get("LoadBalancerAttributes")))
+        attributes = pairs(given.get("LoadBalancerAttributes"))
+        bucket = attributes.get("access_logs.s3.bucket", "")
+        if attributes.get("access_logs.s3.enabled") == "true" and not self.service.accepts_logs(
+            bucket
+        ):
+            text = f"Access Denied for bucket: {bucket}. Please check S3bucket permission"
+            raise AwsError("InvalidConfigurationRequest", text)
+        self.service.attributes[arn].update(attributes)
 
     def delete(self, resource: Resource) -> None:
         arn, elb = resource.physical_id, self.service

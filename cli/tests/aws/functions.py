@@ -1,8 +1,10 @@
 """Lambda: functions, their versions, aliases and permissions. No function is ever run.
 
-Checked: the image of a function is in the registry.
+Checked: the image of a function is in the registry, and CodeDeploy moves no alias while one of its
+alarms is in ALARM.
 """
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,22 +15,27 @@ from tests.aws.service import Service
 
 class Functions(Service):
     """`functions` by name with the template's properties, `versions` with what each was made of,
-    `aliases` by ARN with the number of the version, `permissions` by id."""
+    `aliases` by ARN with the number of the version, `permissions` by id; `rollouts` has the alarms
+    of CodeDeploy by the id of the stack."""
 
     name = "lambda"
 
-    def __init__(self, account: str, region: str, ecr: Ecr) -> None:
+    def __init__(
+        self, account: str, region: str, ecr: Ecr, alarm_state: Callable[[str], str | None]
+    ) -> None:
         self.prefix = f"arn:aws:lambda:{region}:{account}:function:"
-        self.ecr = ecr
+        self.ecr, self.alarm_state = ecr, alarm_state
         self.functions: dict[str, dict[str, Any]] = {}
         self.versions: dict[str, list[dict[str, Any]]] = {}
         self.aliases: dict[str, str] = {}
         self.permissions: dict[str, dict[str, Any]] = {}
+        self.rollouts: dict[str, list[str]] = {}
         self.actors = {
             "AWS::Lambda::Function": FunctionActor(self),
             "AWS::Lambda::Version": VersionActor(self),
             "AWS::Lambda::Alias": AliasActor(self),
             "AWS::Lambda::Permission": PermissionActor(self),
+            "AWS::CodeDeploy::DeploymentGroup": DeploymentGroupActor(self),
         }
 
     def arn(self, function: str) -> str:
@@ -98,11 +105,32 @@ class AliasActor(_Actor):
         return Made(arn, {"AliasArn": arn})
 
     def update(self, resource: Resource, before: dict[str, Any]) -> Made:
-        self.service.aliases[resource.physical_id] = resource.properties["FunctionVersion"]
+        alarms = self.service.rollouts.get(resource.stack_id, [])
+        firing = [name for name in alarms if self.service.alarm_state(name) == "ALARM"]
+        arn, version = resource.physical_id, resource.properties["FunctionVersion"]
+        if firing and self.service.aliases[arn] != version:
+            raise ResourceFailed(
+                "CodeDeploy stopped the deployment as one or more alarms are in ALARM: "
+                + ", ".join(firing)
+            )
+        self.service.aliases[arn] = version
         return Made()
 
     def delete(self, resource: Resource) -> None:
         self.service.aliases.pop(resource.physical_id, None)
+
+
+class DeploymentGroupActor(_Actor):
+    """The alarms that stop CodeDeploy from moving an alias of the same stack."""
+
+    def create(self, resource: Resource) -> Made:
+        found = resource.properties.get("AlarmConfiguration", {})
+        alarms = [alarm["Name"] for alarm in found.get("Alarms", [])]
+        self.service.rollouts[resource.stack_id] = alarms if found.get("Enabled") else []
+        return Made()
+
+    def update(self, resource: Resource, before: dict[str, Any]) -> Made:
+        return self.create(resource)
 
 
 class PermissionActor(_Actor):

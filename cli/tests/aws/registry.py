@@ -66,6 +66,16 @@ class Registry:
             connection.close()
 
 
+class NoRegistry(Registry):
+    """One without images, where nothing has to be installed."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def _request(self, method: str, path: str) -> tuple[int, dict[str, Any], bytes]:
+        return 404, {}, b""
+
+
 @contextmanager
 def registry() -> Iterator[Registry]:
     """Run an empty registry for the block."""

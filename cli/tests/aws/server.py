@@ -20,7 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -37,10 +38,10 @@ from tests.aws.ecs import Ecs
 from tests.aws.elbv2 import Elbv2
 from tests.aws.functions import Functions
 from tests.aws.proxy import CA, proxy
-from tests.aws.registry import Registry, registry
+from tests.aws.registry import NoRegistry, Registry, registry
 from tests.aws.routing import Requests
 from tests.aws.schedule import Times
-from tests.aws.storage import actors
+from tests.aws.storage import Policies, accepts_logs, actors
 from tests.aws.tagging import Tagging
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -64,29 +65,43 @@ class Account:
         clock: Callable[[], float],
         epoch: datetime,
         times: Times,
-        images: Registry | None,
+        images: Registry,
     ) -> None:
         self.id, self.region = ACCOUNT, region
         self.variables: dict[str, str] = {}
         self.refused: list[str] = []  # hosts besides AWS's
-        self.session = boto3.Session("test", "test", region_name=region)
+        self.session = _session(region)
         self.clients: dict[str, Any] = {}
         moto_api_backend.reset()
 
+        # What CloudFormation does late happens at its own time, for the others too.
+        def seconds() -> float:
+            return self.cloudformation.schedule.now()
+
         def now() -> datetime:
-            return epoch + timedelta(seconds=clock())
+            return self.cloudformation.schedule.time()
 
         self.tagging = Tagging()
         self.ecr = Ecr(ACCOUNT, region, images)
-        self.functions = Functions(ACCOUNT, region, self.ecr)
-        self.elbv2 = Elbv2(ACCOUNT, region, self.functions.may_invoke)
+        self.functions = Functions(
+            ACCOUNT, region, self.ecr, lambda alarm: self.cloudwatch.state(alarm)
+        )
+        self.policies: Policies = {}
+        self.elbv2 = Elbv2(
+            ACCOUNT,
+            region,
+            self.functions.may_invoke,
+            lambda bucket: accepts_logs(self.policies.get(bucket, {})),
+        )
         self.cloudwatch = CloudWatch(ACCOUNT, region, now)
-        self.ecs = Ecs(ACCOUNT, region, self.elbv2, self.ecr, self.tagging, clock, now)
+        self.ecs = Ecs(
+            ACCOUNT, region, self.elbv2, self.ecr, self.tagging, self.cloudwatch.state, seconds, now
+        )
         acting = (self.ecr, self.functions, self.elbv2, self.cloudwatch, self.ecs)
         self.cloudformation = CloudFormation(
             account=ACCOUNT,
             region=region,
-            actors=actors(self.client, self.tagging)
+            actors=actors(self.client, self.tagging, self.policies)
             | {kind: actor for service in acting for kind, actor in service.actors.items()},
             clock=clock,
             epoch=epoch,
@@ -164,7 +179,7 @@ def aws(
     clock = clock or (lambda: time.monotonic() - started)
     epoch = epoch or datetime.now(UTC)
     with ExitStack() as stack:
-        found = stack.enter_context(registry()) if images else None
+        found = stack.enter_context(registry()) if images else NoRegistry()
         account = Account(region, clock, epoch, times, found)
         address = stack.enter_context(
             proxy(lambda *request: account.requests.respond(*request), account.refused)
@@ -179,6 +194,11 @@ def aws(
                 "Nothing in tests/aws answers "
                 + ", ".join(sorted(set(account.requests.unanswered)))
             )
+
+
+@cache
+def _session(region: str) -> boto3.Session:
+    return boto3.Session("test", "test", region_name=region)  # loads its models once
 
 
 def _variables(address: str, home: Path, region: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from tests.aws.actors import Made, OnlySchema, Resource, ResourceFailed
 from tests.aws.tagging import Tagging
 
 Clients = Callable[[str], Any]  # a boto3 client by the name of its service
+Policies = dict[str, dict[str, Any]]  # by the name of the bucket
 
 
 class _Actor(OnlySchema):
@@ -85,12 +86,21 @@ class BucketActor(_Actor):
 
 
 class BucketPolicyActor(_Actor):
-    """The policy goes nowhere: moto knows no conditions and would deny what only needs TLS."""
+    """The policy is only kept: moto knows no conditions and would deny what needs TLS only."""
+
+    def __init__(self, client: Clients, tagging: Tagging, policies: Policies) -> None:
+        super().__init__(client, tagging)
+        self.policies = policies
 
     def make(self, resource: Resource) -> None:
-        self.client("s3").head_bucket(Bucket=resource.properties["Bucket"])
+        bucket = resource.properties["Bucket"]
+        self.client("s3").head_bucket(Bucket=bucket)
+        self.policies[bucket] = resource.properties["PolicyDocument"]
 
     change = make
+
+    def remove(self, resource: Resource) -> None:
+        self.policies.pop(resource.properties["Bucket"], None)
 
 
 class RoleActor(_Actor):
@@ -158,13 +168,23 @@ class ParameterActor(_Actor):
         self.client("ssm").delete_parameter(Name=resource.physical_id)
 
 
-def actors(client: Clients, tagging: Tagging) -> dict[str, OnlySchema]:
-    """Return the actors of the types that moto holds."""
+def accepts_logs(policy: dict[str, Any]) -> bool:
+    """Say whether a bucket with this policy lets load balancers write their access logs."""
+    return any(
+        statement["Effect"] == "Allow"
+        and statement["Action"] == "s3:PutObject"
+        and statement["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
+        for statement in policy.get("Statement", [])
+    )
+
+
+def actors(client: Clients, tagging: Tagging, policies: Policies) -> dict[str, OnlySchema]:
+    """Return the actors of the types that moto holds; `policies` keeps those of buckets."""
     kinds = {
         "AWS::S3::Bucket": BucketActor,
-        "AWS::S3::BucketPolicy": BucketPolicyActor,
         "AWS::IAM::Role": RoleActor,
         "AWS::Logs::LogGroup": LogGroupActor,
         "AWS::SSM::Parameter": ParameterActor,
     }
-    return {type_: kind(client, tagging) for type_, kind in kinds.items()}
+    policy = {"AWS::S3::BucketPolicy": BucketPolicyActor(client, tagging, policies)}
+    return {type_: kind(client, tagging) for type_, kind in kinds.items()} | policy
