@@ -1,5 +1,6 @@
 """`portable shift`: moves the weights of the listener, watched by alarms."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,12 @@ from portable.errors import PortableError
 
 if TYPE_CHECKING:
     from portable.shift.shift import View
+    from portable.shift.signals import Signals
     from portable.shift.stack import Stack
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
 LONGEST = 180 * 60  # seconds
+MIN_REQUESTS = 40  # twice MinRequests of alb/alarms.yaml: below that an alarm has no minute to use
 TO_FIRE = 120  # seconds that an alarm of two periods of a minute needs at least
 
 
@@ -71,6 +74,15 @@ def _bake(text: str | None, local: bool) -> int:
     "Whole minutes on AWS, at most 180m.  [default: 5m; with --local 20s]",
 )
 @click.option(
+    "--min-requests",
+    metavar="NUMBER",
+    type=click.IntRange(0),
+    default=MIN_REQUESTS,
+    show_default=True,
+    help="Requests that the side must have while a step bakes, for the shift to go on unasked.",
+)
+@click.option("--yes", is_flag=True, help="Go on with fewer requests, and do not ask.")
+@click.option(
     "--clear-triggers",
     is_flag=True,
     help="Remove the rollback triggers that a shift left on the stack, and shift nothing.",
@@ -83,6 +95,8 @@ def shift(
     to: str | None,
     shares: tuple[int, ...],
     bake: str | None,
+    min_requests: int,
+    yes: bool,
     clear_triggers: bool,
     dry_run: bool,
     local: bool,
@@ -137,7 +151,17 @@ def shift(
                 click.echo(line)
             return
         with signals:
-            outcome = Shift(stack, plan, _view(now), signals.wait, command).run()
+            outcome = Shift(
+                stack,
+                plan,
+                _view(now),
+                signals.wait,
+                command
+                if min_requests == MIN_REQUESTS
+                else f"{command} --min-requests {min_requests}",
+                min_requests,
+                lambda sentence: yes or _confirm(sentence, signals),
+            ).run()
     except (KeyboardInterrupt, ForceQuit):
         raise SystemExit(INTERRUPTED) from None
     written = ""
@@ -152,9 +176,15 @@ def shift(
     raise SystemExit(outcome.status)
 
 
-def _view(now: "Callable[[], datetime]") -> "View":
-    import sys
+def _confirm(sentence: str, signals: "Signals") -> bool:
+    """Ask at the terminal whether to go on; where there is none, nobody can say so."""
+    if sys.stdin is None or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return False
+    click.echo(f"{sentence} Go on? [y/N] ", nl=False, err=True)
+    return signals.ask(sys.stdin.fileno()).lower() in ("y", "yes")
 
+
+def _view(now: "Callable[[], datetime]") -> "View":
     from rich.console import Console
 
     from portable.shift.view import LiveShiftView, PlainShiftView

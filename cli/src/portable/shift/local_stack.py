@@ -19,6 +19,8 @@ class LocalStack:
         self.look = f"portable split http://127.0.0.1:{port}"
         self.poll = 0.5
         self.keeps_triggers = False
+        self.late = 0.0
+        self._before: dict[str, int] = {}  # requests when the last update began
 
     def _ask(self, command: str, **arguments: Any) -> Answer:
         try:
@@ -44,12 +46,18 @@ class LocalStack:
 
     def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:
         """Start an update; the local run itself watches `triggers` and takes it back."""
+        self._before = self._ask("state")["requests"]
         self._ask(
             "update",
             weights={"lambda": weights.lambda_, "fargate": weights.fargate},
             triggers=[alarm.name for alarm in triggers],
             bake=bake,
         )
+
+    def requests(self, seconds: float) -> dict[str, int]:
+        """Return the requests of each side since the last update began, or since the start."""
+        now: dict[str, int] = self._ask("state")["requests"]
+        return {side: number - self._before.get(side, 0) for side, number in now.items()}
 
     def progress(self) -> Progress:
         """Return how far the update is."""

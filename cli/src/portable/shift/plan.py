@@ -58,6 +58,7 @@ class Plan:
     alarms: tuple[Alarm, ...] = ()
     left_out: Alarm | None = None  # in ALARM, of the side that traffic leaves
     kept: tuple[Alarm, ...] = ()  # rollback triggers of an earlier shift that the stack keeps
+    is_quiet: bool = False  # no side has had a request lately
     clears: bool = False  # a last update removes the triggers of this shift
 
     @property
@@ -86,6 +87,8 @@ class Plan:
             )
         if self.kept:
             yield f"{self.stack} keeps rollback triggers of an earlier shift: {names(self.kept)}."
+        if self.is_quiet:
+            yield "No request has come lately: the alarms see nothing unless some come."
         if self.left_out:
             text = f"{state(self.left_out)}; the traffic leaves {self.left_out.side}"
             yield f"Not a rollback trigger: {text}, so the shift does not wait for that."
@@ -152,6 +155,7 @@ def make_plan(stack: Stack, to: str, shares: Sequence[int], bake: float) -> Plan
         alarms,
         left_out,
         kept,
+        bool(bake) and not any(stack.requests(bake).values()),
         stack.keeps_triggers,
     )
 

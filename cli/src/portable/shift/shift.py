@@ -47,6 +47,12 @@ class View(Protocol):
     def tell(self, sentence: str) -> None:
         """Show one sentence."""
 
+    def pause(self) -> None:
+        """Leave the terminal to a question."""
+
+    def resume(self) -> None:
+        """Show again."""
+
     def close(self) -> None:
         """Show the end of it."""
 
@@ -65,16 +71,27 @@ class Shift:
 
     `wait` takes seconds and returns true as soon as a signal arrived, once for each signal;
     `command` is what the user typed up to the options of the shift, for the commands to retry.
+    Where the side that the shift goes to has fewer than `min_requests` in a bake, `confirm` gets a
+    sentence on that and says whether to go on; it raises `Interrupted` for a signal.
     """
 
     def __init__(
-        self, stack: Stack, plan: Plan, view: View, wait: Callable[[float], bool], command: str
+        self,
+        stack: Stack,
+        plan: Plan,
+        view: View,
+        wait: Callable[[float], bool],
+        command: str,
+        min_requests: int = 0,
+        confirm: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.stack = stack
         self.plan = plan
         self.view = view
         self.wait = wait
         self.command = command
+        self.min_requests = min_requests
+        self.confirm = confirm
         self.now = plan.before
         self.alarms: Sequence[Alarm] = plan.alarms
         self.completed = 0
@@ -119,6 +136,16 @@ class Shift:
                 text = f"The shift ends here, as something else moved the listener: {moved}."
                 text += self._clear()
                 return Outcome(1, f"{text}\n{self._commands(moved)}".rstrip(), moved)
+            try:
+                unproved = self._unproved(step)
+            except Interrupted:
+                return self._stopped("The step is complete.")
+            except PortableError as error:
+                return self._broken(error)
+            if unproved:
+                left = self._clear()
+                text = f"{unproved} {self._weights_now()}{left}"
+                return Outcome(1, f"{text}\n{self._commands(self.now)}".rstrip(), self.now)
         left = self._clear()
         text = f"{self._weights_now()}{left}"
         if any(step.kind is Kind.CLEAR for step in self.plan.steps):
@@ -139,6 +166,34 @@ class Shift:
                 return progress
             if self.wait(self.stack.poll):
                 self._signal(step, progress)
+
+    def _unproved(self, step: Step) -> str:
+        """Tell how many requests a step was baked with; return why not to go on, or nothing."""
+        if step.kind is not Kind.SHIFT or not step.bake or not self.min_requests:
+            return ""
+        to, waited = self.plan.to, 0.0
+        while True:
+            seen = self.stack.requests(step.bake + waited)
+            if seen[to] >= self.min_requests or waited >= self.stack.late:
+                break
+            if not waited:
+                self.view.tell("Few requests are counted yet, and metrics come late: waiting.")
+            if self.wait(self.stack.poll):
+                raise Interrupted
+            waited += self.stack.poll
+        side = other(to)
+        self.view.tell(f"Requests while it baked: {to} {seen[to]}, {side} {seen[side]}.")
+        if seen[to] >= self.min_requests:
+            return ""
+        text = (
+            f"The alarms had too little to watch: {to} had {seen[to]} requests while "
+            f"{step.weights} baked, fewer than {self.min_requests} (--min-requests)."
+        )
+        self.view.pause()
+        try:
+            return "" if self.confirm(text) else f"{text} Send some, or give --yes."
+        finally:
+            self.view.resume()
 
     def _signal(self, step: Step, progress: Progress) -> None:
         if self.interrupted:

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 from portable.shift.shift import ForceQuit
+from portable.shift.stack import Interrupted
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
@@ -44,6 +45,18 @@ class Signals:
         os.read(self.read, 1)
         self.seen = True
         return True
+
+    def ask(self, descriptor: int) -> str:
+        """Return the line that is typed at the terminal `descriptor`, nothing at its end.
+
+        Raises `Interrupted` if a signal arrives meanwhile.
+        """
+        ready = select.select([self.read, descriptor], [], [])[0]
+        if self.read in ready:
+            os.read(self.read, 1)
+            self.seen = True
+            raise Interrupted
+        return os.read(descriptor, 1024).decode(errors="replace").strip()
 
     def _handle(self, _: int, __: FrameType | None) -> None:
         self.arrived += 1

@@ -1,6 +1,6 @@
 """What `shift` moves: the ALB stack on AWS, or the local run, which acts as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -73,6 +73,7 @@ class Stack(Protocol):
     owner: str  # who carries an update on without this command: "CloudFormation"
     look: str  # the command that shows how far an update is, without this command
     poll: float  # seconds between two calls of `progress`
+    late: float  # seconds that the numbers of `requests` may come late
     keeps_triggers: bool  # those of an update are also those of the next one, whoever makes it
 
     def weights(self) -> Weights:
@@ -99,6 +100,12 @@ class Stack(Protocol):
         When one of `triggers` goes into ALARM meanwhile, the stack itself takes this update back.
         Raises `PortableError` without having changed anything if more than weights would change,
         and `Interrupted` if a signal arrived before the update began.
+        """
+
+    def requests(self, seconds: float) -> Mapping[str, int]:
+        """Return how many requests each side had in the last `seconds`, by its name.
+
+        Those of before the last update are not counted.
         """
 
     def progress(self) -> Progress:

@@ -66,8 +66,10 @@ class PlainShiftView:
         """Show one sentence."""
         self.write(f"{self.now():%Y-%m-%dT%H:%M:%SZ} {sentence}\n")
 
-    def close(self) -> None:
+    def pause(self) -> None:
         """Do nothing: every line is out."""
+
+    resume = close = pause
 
     def _name(self, step: Step) -> str:
         steps = self.plan.steps if self.plan else ()
@@ -114,6 +116,16 @@ class LiveShiftView:
     def tell(self, sentence: str) -> None:
         """Show one sentence above the plan."""
         self.console.print(Text(sentence, "bold"))
+
+    def pause(self) -> None:
+        """Leave what is shown where it is, and show nothing more."""
+        if self.live is not None:
+            self.live.stop()
+
+    def resume(self) -> None:
+        """Show again, below what was written meanwhile."""
+        if self.live is not None:
+            self.live.start()
 
     def close(self) -> None:
         """Show the last state."""

@@ -34,6 +34,7 @@ GROUPS = {
     side: f"arn:aws:elasticloadbalancing:{ACCOUNT}:targetgroup/{side}/1"
     for side in ("lambda", "fargate")
 }
+BALANCER = "app/balancer/50dc6c495c0c9188"
 LEAVES = {
     "lambda": ("errors", "latency", "unhealthy", "throttles"),
     "fargate": ("errors", "latency", "unhealthy"),
@@ -102,6 +103,8 @@ class FakeAws:
         self.rollback_keeps_triggers = False
         self.history: list[dict[str, Any]] = []
         self.alarms: dict[str, dict[str, Any]] = {}
+        self.traffic = {"lambda": 600, "fargate": 600}  # requests in a minute
+        self.metrics_late = 60.0  # seconds after the end of their minute
         self.update: dict[str, str] | None = None  # the parameters before the one under way
         self.numbers = itertools.count(1)
         self.queue: list[tuple[float, int, int, Callable[[], None]]] = []
@@ -234,7 +237,7 @@ class FakeAws:
         resources = [
             {
                 "LogicalResourceId": name,
-                "PhysicalResourceId": f"arn:{name}",
+                "PhysicalResourceId": _listener_arn(name),
                 "ResourceType": "AWS::ElasticLoadBalancingV2::Listener",
                 "Timestamp": self.start,
                 "ResourceStatus": "CREATE_COMPLETE",
@@ -317,7 +320,7 @@ class FakeAws:
     # The others.
 
     def _describe_listeners(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        assert parameters["ListenerArns"] == [f"arn:{self._logical_id()}"]
+        assert parameters["ListenerArns"] == [_listener_arn(self._logical_id())]
         groups = [
             {"TargetGroupArn": GROUPS[side], "Weight": weight}
             for side, weight in self.listener.items()
@@ -354,6 +357,31 @@ class FakeAws:
         ]
         return {"AlarmHistoryItems": items}
 
+    def _get_metric_data(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        results = []
+        for query in parameters["MetricDataQueries"]:
+            metric = query["MetricStat"]["Metric"]
+            assert (metric["Namespace"], metric["MetricName"]) == (
+                "AWS/ApplicationELB",
+                "RequestCount",
+            )
+            found = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
+            assert found["LoadBalancer"] == BALANCER
+            side = found["TargetGroup"].split("/")[1]
+            last = min(parameters["EndTime"], self.now().timestamp() - 60 - self.metrics_late)
+            minutes = range(int(parameters["StartTime"]), int(last) + 1, 60)
+            traffic = self.traffic[side]
+            values = [float(traffic)] * len(minutes) if traffic else []
+            results.append(
+                {
+                    "Id": query["Id"],
+                    "Timestamps": [minute for minute, _ in zip(minutes, values, strict=False)],
+                    "Values": values,
+                    "StatusCode": "Complete",
+                }
+            )
+        return {"MetricDataResults": results}
+
     # How it goes on.
 
     def _stack(self, status: str, reason: str = "") -> None:
@@ -361,7 +389,7 @@ class FakeAws:
         self._event(NAME, STACK_ID, status, reason)
 
     def _listener(self, status: str) -> None:
-        self._event(self._logical_id(), f"arn:{self._logical_id()}", status, "")
+        self._event(self._logical_id(), _listener_arn(self._logical_id()), status, "")
 
     def _apply(self, parameters: dict[str, str]) -> None:
         self.parameters = dict(parameters)
@@ -492,6 +520,10 @@ class _Raw(BytesIO):
         yield self.read()
 
 
+def _listener_arn(name: str) -> str:
+    return f"arn:aws:elasticloadbalancing:{ACCOUNT}:listener/{BALANCER}/{name}"
+
+
 def _pairs(kind: str, values: dict[str, str]) -> list[dict[str, str]]:
     return [{f"{kind}Key": key, f"{kind}Value": value} for key, value in values.items()]
 
@@ -518,7 +550,7 @@ def _change(name: str, causes: list[str]) -> dict[str, Any]:
         "ResourceChange": {
             "Action": "Modify",
             "LogicalResourceId": name,
-            "PhysicalResourceId": f"arn:{name}",
+            "PhysicalResourceId": _listener_arn(name),
             "ResourceType": "AWS::ElasticLoadBalancingV2::Listener",
             "Replacement": "False",
             "Scope": ["Properties"],

@@ -1,8 +1,13 @@
 """The ALB stack through boto3's own clients, against an AWS that is made up in memory."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from portable.errors import PortableError
 from portable.shift.aws.clients import CONFIG, clients
@@ -46,7 +51,7 @@ def shift(aws: FakeAws, to: str = "fargate", bake: float = 300) -> tuple[Outcome
     stack = stack_of(aws)
     plan = make_plan(stack, to, (10, 100), bake)
     view = PlainShiftView(lines.append, aws.now)
-    outcome = Shift(stack, plan, view, aws.wait, "portable shift --env test").run()
+    outcome = Shift(stack, plan, view, aws.wait, "portable shift --env test", 40).run()
     return outcome, [line.rstrip("\n") for line in lines]
 
 
@@ -622,3 +627,77 @@ def test_triggers_of_alarms_that_are_gone_fail_a_deployment_until_they_are_remov
         Weights(50, 50),
     )
     assert deploy(aws, AccessLogs="enabled") == "UPDATE_COMPLETE"
+
+
+def test_the_requests_are_those_of_the_whole_minutes_since_the_weights_are_in_force() -> None:
+    aws = FakeAws()
+    aws.traffic = {"lambda": 600, "fargate": 7}
+    stack = stack_of(aws)
+    stack.begin(Weights(180, 20), stack.alarms(), 300)
+    assert ended(aws, stack).status == "complete"  # in force at 14:00:07, complete at 14:05:09
+    # The minute of 14:04 is not there yet.
+    assert stack.requests(300) == {"lambda": 3 * 600, "fargate": 3 * 7}
+    aws.wait(180)
+    assert stack.requests(300) == {"lambda": 5 * 600, "fargate": 5 * 7}
+
+
+def test_metrics_that_come_late_are_waited_for() -> None:
+    aws = FakeAws()
+    aws.metrics_late = 120
+    outcome, lines = shift(aws, bake=60)
+    assert outcome.status == 0
+    waits = [line for line in lines if "metrics come late: waiting" in line]
+    assert len(waits) == 2, "once in each step"
+    assert sum("Requests while it baked: fargate 600, lambda 600." in line for line in lines) == 2
+
+
+def test_whoever_may_not_see_the_requests_is_refused_before_anything_changes() -> None:
+    aws = FakeAws()
+    aws.fail("GetMetricData", "AccessDenied", "not authorized to perform: cloudwatch:GetMetricData")
+    with pytest.raises(PortableError, match="need cloudwatch:GetMetricData"):
+        shift(aws)
+    assert aws.created == []
+
+
+def test_the_rights_are_those_of_the_calls_and_of_cloudformation_for_the_listener() -> None:
+    page = (Path(__file__).parents[3] / "docs/operate.md").read_text()
+    (told,) = re.findall(r"^- It needs the rights (.*?)\. ", page, re.DOTALL | re.MULTILINE)
+    rights = {
+        f"{service}:{action}"
+        for service, _, actions in (
+            part.partition(":") for part in " ".join(told.split()).split("; ")
+        )
+        for action in actions.split(", ")
+    }
+    aws = FakeAws()
+    aws.at(500, lambda: aws.alarm("fargate-errors"))
+    shift(aws)  # one that is taken back
+    interrupts: list[Callable[[FakeAws], bool]] = [
+        lambda aws: aws.elapsed > 60,  # in a bake
+        lambda aws: "DescribeChangeSet" in aws.calls,  # before the update
+    ]
+    for interrupt in interrupts:
+        interrupted = FakeAws()
+        interrupted.interrupts = [interrupt]
+        shift(interrupted)
+        aws.calls += interrupted.calls
+    session = botocore.session.Session()
+    prefixes = {"cloudformation": "cloudformation", "cloudwatch": "cloudwatch"}
+    prefixes["elbv2"] = "elasticloadbalancing"
+    calls = {
+        f"{prefix}:{call}"
+        for name, prefix in prefixes.items()
+        for call in aws.calls
+        if call in session.get_service_model(name).operation_names
+    }
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(
+        "us-east-1", "AWS::ElasticLoadBalancingV2::Listener"
+    ).schema
+    handler = {
+        right for kind in ("read", "update") for right in schema["handlers"][kind]["permissions"]
+    }
+    # Those of tags and of authentication are for listeners that have them.
+    only_for = {"elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"}
+    only_for.add("cognito-idp:DescribeUserPoolClient")
+    assert only_for <= handler
+    assert rights == calls | (handler - only_for)

@@ -37,6 +37,7 @@ START = """
 from portable.commands.shift import shift
 from portable.shift.aws.stack import CloudFormationStack
 CloudFormationStack.poll = 0.1
+CloudFormationStack.late = 0.2
 shift()
 """
 
@@ -59,7 +60,7 @@ def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture
 def aws(project: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     """An account whose time only passes while the command waits."""
-    fake = FakeAws(50, 50)
+    fake = FakeAws(50, 50, start=datetime.now(UTC))
     monkeypatch.setattr(aws_module, "clients", lambda region, profile: fake.clients())
     monkeypatch.setattr(Signals, "wait", lambda _, seconds: fake.wait(seconds))
     return fake
@@ -124,6 +125,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: FakeAws, project: Pat
     before = (project / "samconfig.toml").read_text()
     result = invoke("--to", "fargate", "--dry-run")
     assert (result.exit_code, result.stderr) == (0, "")
+    since = f"{aws.start:%Y-%m-%d %H:%M:%S} UTC"
     assert result.stdout.splitlines() == [
         "Step 10 is dropped: fargate has 50% now.",
         "Step 50 is dropped: fargate has 50% now.",
@@ -131,11 +133,11 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: FakeAws, project: Pat
         "  1. lambda 0, fargate 200 (100%): baked for 5m",
         "  2. lambda 0, fargate 100: the same shares, without rollback triggers",
         "Rollback triggers:",
-        "  alarm portable-api-test-lambda is in OK since 2026-11-23 14:00:00 UTC",
-        "  alarm portable-api-test-fargate is in OK since 2026-11-23 14:00:00 UTC",
+        f"  alarm portable-api-test-lambda is in OK since {since}",
+        f"  alarm portable-api-test-fargate is in OK since {since}",
         "It takes at least 5m.",
     ]
-    assert all(call.startswith("Describe") for call in aws.calls)
+    assert all(call.startswith(("Describe", "Get")) for call in aws.calls)
     assert (project / "samconfig.toml").read_text() == before
 
 
@@ -180,6 +182,40 @@ def test_a_bake_that_no_alarm_can_go_off_in_is_warned_of(
     result = invoke("--to", "fargate", "--bake", bake, "--dry-run")
     assert result.exit_code == 0
     assert ("ends before the alarms can go off" in result.stderr) == warned
+
+
+def test_a_shift_without_requests_ends_after_its_step(aws: FakeAws, project: Path) -> None:
+    aws.traffic = {"lambda": 0, "fargate": 0}
+    result = invoke("--to", "fargate", "--steps", "75,100", "--bake", "2m")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert lines[0] == "No request has come lately: the alarms see nothing unless some come."
+    assert lines[-4:] == [
+        "portable: The alarms had too little to watch: fargate had 0 requests while lambda 50, "
+        "fargate 150 baked, fewer than 40 (--min-requests). Send some, or give --yes. "
+        "The listener has lambda 25, fargate 75.",
+        "To go on: portable shift --env test --to fargate --steps 100 --bake 2m",
+        "To go back: portable shift --env test --to lambda --steps 50 --bake 2m",
+        "samconfig.toml now has LambdaWeight = 25, FargateWeight = 75: commit it, or the next "
+        "deployment undoes this.",
+    ]
+    assert aws.triggers == []
+
+
+@pytest.mark.parametrize("options", [("--yes",), ("--min-requests", "0"), ("--bake", "0")])
+def test_a_shift_without_requests_can_be_wanted(aws: FakeAws, options: tuple[str, ...]) -> None:
+    aws.traffic = {"lambda": 0, "fargate": 0}
+    result = invoke("--to", "fargate", *options)
+    assert (result.exit_code, result.stdout) == (0, "The listener has lambda 0, fargate 100.\n")
+    told = "Requests while it baked: fargate 0, lambda 0." in result.stderr
+    assert told == (options == ("--yes",))
+
+
+def test_a_minimum_is_part_of_the_command_to_go_on(aws: FakeAws) -> None:
+    result = invoke("--to", "fargate", "--steps", "75,100", "--min-requests", "100000")
+    assert result.exit_code == 1 and "fewer than 100000 (--min-requests)" in result.stderr
+    command = "portable shift --env test --min-requests 100000 --to fargate --steps 100 --bake 5m"
+    assert f"To go on: {command}" in result.stderr
 
 
 def test_triggers_that_a_shift_left_are_removed_by_a_command(aws: FakeAws, project: Path) -> None:
@@ -338,6 +374,62 @@ def test_ctrl_c_in_a_terminal_takes_the_step_back(project: Path) -> None:
     assert "The step under way was taken back." in shown
     assert "Traceback" not in shown
     assert aws.listener == {"lambda": 100, "fargate": 0}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "told"),
+    [
+        (b"y\n", 0, "The listener has lambda 0, fargate 100."),
+        (b"\n", 1, "The listener has lambda 90, fargate 10."),
+        (b"\x04", 1, "The listener has lambda 90, fargate 10."),
+        (b"\x03", 130, "Interrupted. The step is complete. The listener has lambda 90,"),
+    ],
+)
+def test_a_terminal_is_asked_whether_to_go_on(
+    project: Path, answer: bytes, status: int, told: str
+) -> None:
+    aws = real_time()
+    aws.traffic = {"lambda": 600, "fargate": 0}
+    with aws.serve() as url:
+        options = ["--to", "fargate", "--steps", "10,100", "--bake", "2m"]
+        command = [sys.executable, "-c", START, *options]
+        environment = account(url) | {"TERM": "xterm", "COLUMNS": "300"}
+        pid, terminal = pty.fork()
+        if pid == 0:  # pragma: no cover
+            os.execve(sys.executable, command, environment)
+        shown, asked = "", 0
+        try:
+            while more := read_terminal(terminal):
+                shown += more
+                if shown.count("Go on? [y/N]") > asked:
+                    asked += 1
+                    os.write(terminal, answer)
+        finally:
+            os.close(terminal)
+            _, ended = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(ended) == status, shown
+    assert asked == (2 if status == 0 else 1)
+    assert told in shown and "Traceback" not in shown
+    assert aws.triggers == []
+
+
+@pytest.mark.parametrize("stdin", ["closed", "/dev/null"])
+def test_nobody_is_asked_without_a_terminal(project: Path, stdin: str) -> None:
+    aws = real_time()
+    aws.traffic = {"lambda": 600, "fargate": 0}
+    redirection = "<&-" if stdin == "closed" else "</dev/null"
+    with aws.serve() as url:
+        command = [sys.executable, "-c", START, "--to", "fargate", "--bake", "2m"]
+        ended = subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirection}', "sh", *command],
+            env=account(url),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "Send some, or give --yes. The listener has lambda 90, fargate 10." in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def read_terminal(terminal: int) -> str:

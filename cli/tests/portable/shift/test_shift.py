@@ -37,6 +37,7 @@ class ScriptedStack:
     look = "look at it"
     poll = 5.0
     keeps_triggers = False
+    late = 0.0
 
     def __init__(
         self, in_force: Weights = BEFORE, recorded: Weights | None = None, **states: str
@@ -56,6 +57,8 @@ class ScriptedStack:
         self.status = "before"
         self.blind = False
         self.kept: tuple[Alarm, ...] = ()
+        self.traffic: list[int] = []  # of Fargate, by the times that it is asked for; then enough
+        self.asked: list[float] = []
         self.error: type[PortableError] = PortableError
 
     def weights(self) -> Weights:
@@ -71,6 +74,10 @@ class ScriptedStack:
 
     def kept_triggers(self) -> Sequence[Alarm]:
         return self.kept
+
+    def requests(self, seconds: float) -> dict[str, int]:
+        self.asked.append(seconds)
+        return {"lambda": 9, "fargate": self.traffic.pop(0) if self.traffic else 100}
 
     def begin(self, weights: Weights, triggers: Sequence[Alarm], bake: float) -> None:
         number = len(self.updates) + 1
@@ -138,6 +145,12 @@ class Lines:
     def tell(self, sentence: str) -> None:
         self.told.append(sentence)
 
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
     def close(self) -> None:
         self.closed = True
 
@@ -166,6 +179,42 @@ def test_each_step_is_baked_under_both_alarms() -> None:
         (STEPS[0], "baking", STEPS[0]),
         (STEPS[0], "complete", STEPS[0]),
     ]
+
+
+def ask(stack: ScriptedStack, answer: bool, view: Lines) -> Outcome:
+    """Make a shift whose side needs 40 requests in a bake, and give `answer` where it has not."""
+    plan = make_plan(stack, "fargate", (10, 100), 300)
+    return Shift(stack, plan, view, stack.wait, COMMAND, 40, lambda _: answer).run()
+
+
+def test_too_few_requests_end_the_shift_unless_that_is_wanted() -> None:
+    view, stack = Lines(), ScriptedStack()
+    stack.traffic = [100, 39, 40]
+    outcome = ask(stack, False, view)
+    assert (outcome.status, outcome.weights) == (1, Weights(90, 10))
+    assert outcome.text == (
+        "The alarms had too little to watch: fargate had 39 requests while lambda 90, fargate 10 "
+        "baked, fewer than 40 (--min-requests). Send some, or give --yes. "
+        "The listener has lambda 90, fargate 10.\n"
+        f"To go on: {COMMAND} --to fargate --steps 100 --bake 5m\n"
+        f"To go back: {COMMAND} --to lambda --steps 100 --bake 5m"
+    )
+    assert view.told == ["Requests while it baked: fargate 39, lambda 9.", "pause", "resume"]
+    stack = ScriptedStack()
+    stack.traffic = [100, 39, 40]
+    assert ask(stack, True, Lines()).text == "The listener has lambda 0, fargate 100."
+
+
+def test_numbers_that_come_late_are_waited_for_and_a_signal_ends_that() -> None:
+    view, stack = Lines(), ScriptedStack()
+    stack.traffic, stack.late = [100, 0, 0, 40], 60
+    assert ask(stack, False, view).status == 0
+    assert stack.asked == [300, 300, 305, 310, 300]
+    assert view.told[0] == "Few requests are counted yet, and metrics come late: waiting."
+    stack = ScriptedStack()
+    stack.traffic, stack.late, stack.signals = [100, 0, 0], 60, [(2, "before")]
+    outcome = ask(stack, False, Lines())
+    assert (outcome.status, outcome.weights) == (130, Weights(90, 10))
 
 
 def test_it_can_go_to_lambda() -> None:

@@ -41,10 +41,14 @@ class Metrics:
         self.clock = clock
         self.resolution = resolution
         self.slots: dict[int, dict[Key, _Values]] = {}
+        self.requests = dict.fromkeys(groups, 0)  # by side, since the start
 
     def record(self, access: Access) -> None:
         """Count a request that the listener answered."""
-        for metric, value in _measured(access):
+        measured = _measured(access)
+        if access.group in self.requests:
+            self.requests[access.group] += ("RequestCount", 1) in measured
+        for metric, value in measured:
             self._add(access.group, metric, value)
 
     def sample(self) -> None:

@@ -110,6 +110,7 @@ class Operations:
             "url": self.listener.url,
             "weights": _sides(self.listener.weights),
             "stack": _sides(self.update.weights),
+            "requests": self.metrics.requests,
             "alarms": [
                 {
                     "name": alarm.name,

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from portable.errors import PortableError
@@ -12,9 +12,10 @@ from portable.shift.aws.change_set import WEIGHTS, ChangeSet
 from portable.shift.aws.clients import Clients
 from portable.shift.aws.errors import NoAnswer, NoStack, NotUpdating, sentences
 from portable.shift.aws.events import STATUSES, first_update, in_force
+from portable.shift.aws.requests import request_counts
 from portable.shift.deployment import Deployment
 from portable.shift.stack import ENDED, Alarm, Interrupted, Progress, Status
-from portable.weights import Weights
+from portable.weights import SIDES, Weights
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
@@ -35,6 +36,7 @@ class CloudFormationStack:
     poll = 5.0
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
     keeps_triggers = True
+    late = 180.0  # a minute is there one or two minutes after its end
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class CloudFormationStack:
         self._nothing = False  # the update had nothing to change
         self._cancelled = False
         self._last = Progress(Status.UPDATING)
+        self._in_force: datetime | None = None  # the weights of the update
         self._listener = ("", "")  # logical id and ARN
         self._cloudwatch: CloudWatchAlarms | None = None
 
@@ -82,17 +85,21 @@ class CloudFormationStack:
             group.get("TargetGroupArn", ""): group.get("Weight", 1)
             for group in forward.get("ForwardConfig", {}).get("TargetGroups", [])
         }
-        outputs = {
-            item.get("OutputKey", ""): item.get("OutputValue", "")
-            for item in self._describe().get("Outputs", [])
-        }
-        arns = [outputs.get(name, "") for name in ("LambdaTargetGroup", "FargateTargetGroup")]
+        arns = list(self._target_groups().values())
         if set(groups) != set(arns) or not sum(groups.values()):
             raise PortableError(
                 f"the listener {arn} does not forward to the two target groups of {self.name}, one "
                 "of them with a weight above 0: something else changed it, and has to put it back."
             )
         return Weights(*(groups[arn] for arn in arns))
+
+    def requests(self, seconds: float) -> dict[str, int]:
+        """Return the requests of each target group in the whole minutes since the last update."""
+        # By AWS's clock, as that of this machine may be another one.
+        since = self._in_force or self.now() - timedelta(seconds=seconds)
+        until = since + timedelta(seconds=seconds)
+        groups = self._target_groups()
+        return request_counts(self.clients, self._listener_arn(), groups, since, until)
 
     def alarms(self) -> Sequence[Alarm]:
         """Return the composite alarm of each side."""
@@ -110,7 +117,7 @@ class CloudFormationStack:
         self._listener_arn()  # its events tell when the weights are in force
         alarms = self._alarms()
         self._triggers, self._bake = triggers, bake
-        self._nothing, self._cancelled = False, False
+        self._nothing, self._cancelled, self._in_force = False, False, None
         self._last = Progress(Status.UPDATING)
         name = f"portable-shift-{self.now():%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
         change_set = ChangeSet(self.clients, name, self.wait)
@@ -173,8 +180,10 @@ class CloudFormationStack:
         kind = STATUSES.get(status, Status.UPDATING)
         if kind in ENDED and is_last and self._describe()["StackStatus"] != status:
             return self._last  # what comes next is refused until both agree
-        if kind == Status.UPDATING and (since := in_force(events, self._listener[0])):
-            passed = (self.now() - since).total_seconds()
+        if kind not in (Status.ROLLING_BACK, Status.ROLLED_BACK):
+            self._in_force = in_force(events, self._listener[0])
+        if kind is Status.UPDATING and self._in_force:
+            passed = (self.now() - self._in_force).total_seconds()
             return Progress(Status.BAKING, min(self._bake, max(0.0, self._bake - passed)))
         if kind == Status.BAKING:
             return Progress(Status.BAKING, 0.0)
@@ -251,6 +260,14 @@ class CloudFormationStack:
             remedy = f"sam deploy --config-env {self.deployment.alarms}"
             self._cloudwatch = CloudWatchAlarms(self.clients, prefix, remedy)
         return self._cloudwatch
+
+    def _target_groups(self) -> dict[str, str]:
+        """Return the ARN of the target group of each side."""
+        outputs = {
+            item.get("OutputKey", ""): item.get("OutputValue", "")
+            for item in self._describe().get("Outputs", [])
+        }
+        return {side: outputs.get(f"{side.capitalize()}TargetGroup", "") for side in SIDES}
 
     def _listener_arn(self) -> str:
         if not self._listener[1]:
