@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from benchmarks.adapter_process import CANDIDATES, FLOOR
-from benchmarks.lambda_forms import FOLDERS, PYTHON, ROOT
+from benchmarks.adapter_process import CANDIDATES, FLOOR, OURS
+from benchmarks.lambda_forms import FOLDERS, IMAGE_ENVIRONMENT, PYTHON, ROOT
 from benchmarks.measure import Goal, Measure, Sampler
 
 HOW = """\
@@ -15,7 +15,7 @@ One ALB event goes through the adapter in one process, without a runtime client;
 time, as nothing is waited for. The floor is the app called as ASGI with a scope that is made
 already: it enters the event loop once per event, as a handler has to, being a function; what that
 takes shows the row of the app in a running loop. Each candidate has a process of its own and the
-same app"""
+same app; ours has the environment of its image, too"""
 
 
 def ask(process: subprocess.Popen[str], events: int) -> float:
@@ -30,11 +30,13 @@ def ask(process: subprocess.Popen[str], events: int) -> float:
 def worker(candidate: str, app: str, path: str = "/") -> Iterator[subprocess.Popen[str]]:
     """Start the process of a candidate; end it when the context is left."""
     command = [PYTHON, "-m", "benchmarks.adapter_process", candidate, app, path]
-    python_path = os.pathsep.join(map(str, FOLDERS))
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, FOLDERS))}
+    if candidate == OURS:
+        environment |= IMAGE_ENVIRONMENT
     with subprocess.Popen(
         command,
         cwd=ROOT / "cli",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": python_path},
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -59,9 +61,9 @@ def events(number: int, app: str, path: str = "/"):
 
 
 GOALS = (
-    Goal("ours", FLOOR, 1.4),
-    Goal("ours", "Mangum(app)", 1.0),
-    Goal("ours", "Mangum(app, lifespan='off')", 1.0),
+    Goal(OURS, FLOOR, 1.4),
+    Goal(OURS, "Mangum(app)", 1.0),
+    Goal(OURS, "Mangum(app, lifespan='off')", 1.0),
 )
 MEASURES = [
     Measure(

@@ -20,7 +20,8 @@ from benchmarks.lambda_forms import event
 
 FLOOR = "app alone"
 IN_A_LOOP = "app in a running loop"
-CANDIDATES = (FLOOR, IN_A_LOOP, "Mangum(app)", "Mangum(app, lifespan='off')", "ours")
+OURS = "ours"
+CANDIDATES = (FLOOR, IN_A_LOOP, "Mangum(app)", "Mangum(app, lifespan='off')", OURS)
 Run = Callable[[int], None]  # handles that many events
 
 
@@ -30,9 +31,9 @@ def alone(app: Any, event: Any, in_a_loop: bool) -> Run:
     A handler is a function, not a coroutine: it has to enter the loop for each event, unless that
     is left out with `in_a_loop`.
     """
-    from portable_runtime.alb import ALBHandler
+    from portable_runtime.alb_event import scope_of
 
-    made = ALBHandler(event, context(), {}).scope  # type: ignore[arg-type]
+    made = scope_of(event, context())
     request = {"type": "http.request", "body": b"", "more_body": False}
     loop = asyncio.new_event_loop()
 
@@ -76,7 +77,7 @@ def make(candidate: str, path: str, event: Any) -> Run:
 
     os.environ |= {"EXECUTION_ENVIRONMENT": "lambda", "ASGI_APP": path}
     configure_logging("INFO", "lambda")
-    if candidate == "ours":
+    if candidate == OURS:
         handler = importlib.import_module("portable_runtime.lambda_handler").handler
         gc.freeze()  # as portable_runtime.lambda_runtime does after the imports
         return handled(handler, event)

@@ -12,6 +12,13 @@ FOLDERS = [ROOT / "cli/benchmarks/tutorial", ROOT / "cli/benchmarks/forms", ROOT
 # FastAPI imports some that it can do without. The tests have no such environment.
 IMAGE_PYTHON = ROOT / "cli/benchmarks/.venv/lambda/bin/python"
 PYTHON = str(IMAGE_PYTHON) if IMAGE_PYTHON.exists() else sys.executable
+# What the image sets for this project's code: `ENV NAME=VALUE NAME=VALUE` in its Dockerfile.
+IMAGE_ENVIRONMENT = dict(
+    pair.split("=", 1)
+    for line in (ROOT / "Dockerfile").read_text().splitlines()
+    if line.startswith("ENV ")
+    for pair in line.split()[1:]
+)
 EVENT = (ROOT / "tests/events/alb-get.json").read_bytes()
 
 
@@ -53,7 +60,8 @@ def stock(name: str, handler: str, **variables: str) -> Form:
 def ours(name: str, app: str, **variables: str) -> Form:
     """Return the app at `app` as this project runs it."""
     arguments = ("-m", "portable_runtime.lambda_runtime", "portable_runtime.lambda_handler.handler")
-    return Form(name, arguments, {"EXECUTION_ENVIRONMENT": "lambda", "ASGI_APP": app, **variables})
+    own = {**IMAGE_ENVIRONMENT, "EXECUTION_ENVIRONMENT": "lambda", "ASGI_APP": app}
+    return Form(name, arguments, own | variables)
 
 
 CONSTANT = stock("constant handler", "constant.handler")

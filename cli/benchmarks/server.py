@@ -21,11 +21,10 @@ process of uvicorn with uvloop and httptools, and writes to a file. The floor is
 sends bytes made beforehand, under the project's settings; the others serve the tutorial's app:
 without a log, with uvicorn's access log as `fastapi run` has it, with the project's JSON line per
 request. """
-EACH = """\
-The figure is the time from one answer to the next: 100 µs are 10,000 requests per second. What
-the project adds is the line per request. Of the 8 to 12 µs of it, timed inside the server under 256
-connections, 2.5 are the write to the file, 1.6 the time stamp, 1.3 the id, 1.3 quoting method, path
-and trace id, 0.7 the duration, 0.9 the line itself, and 3 the middleware around the app."""
+EACH = "The figure is the time from one answer to the next: 100 µs are 10,000 requests per second. "
+LINE = """\
+What the project adds is the line per request, which goes through `logging` as any other. Of its 17
+µs of CPU time the handler takes 9, 6 of them for the JSON, the id 3 and the record 2."""
 LATENCY = "The figure is the latency that 99 of 100 requests stay below."
 
 
@@ -60,10 +59,10 @@ MEASURES = [
         title=f"Server, {connections(number)}: one request",
         unit="µs",
         floor=BARE.name,
-        how=HOW + EACH,
+        how=HOW + EACH + LINE,
         start=under_load("each", SERVERS, "/", number),
-        # At least 0.9 and 1.2 times the requests per second.
-        goals=(Goal(OURS.name, WITHOUT.name, 1 / 0.9), Goal(OURS.name, TUTORIAL.name, 1 / 1.2)),
+        # At least 0.8 and 1.2 times the requests per second.
+        goals=(Goal(OURS.name, WITHOUT.name, 1 / 0.8), Goal(OURS.name, TUTORIAL.name, 1 / 1.2)),
         rounds=9,
         missing=missing,
     )

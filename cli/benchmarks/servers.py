@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from benchmarks.lambda_forms import FOLDERS, PYTHON, ROOT
+from benchmarks.lambda_forms import FOLDERS, IMAGE_ENVIRONMENT, PYTHON, ROOT
 from benchmarks.processes import end_session, free_port, wait_for
 
 STOP_TIMEOUT = 40.0  # seconds from SIGTERM to SIGKILL
@@ -43,7 +43,8 @@ class Serving:
 
 def ours(name: str, app: str, **variables: str) -> Server:
     """Return the app at `app` as this project serves it on Fargate."""
-    own = {"EXECUTION_ENVIRONMENT": "ecs", "ASGI_APP": app, "HOST": "127.0.0.1", **variables}
+    own = {"EXECUTION_ENVIRONMENT": "ecs", "ASGI_APP": app, "HOST": "127.0.0.1"}
+    own |= IMAGE_ENVIRONMENT | variables
     return Server(
         name,
         lambda port: [PYTHON, "-m", "portable_runtime.server"],

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.settings import Settings
-from portable_runtime.logs import RequestLog
+from portable_runtime.request_log import RequestLog
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app(settings: Settings) -> FastAPI:
     """Build the application for the target that `settings` names."""
     app = FastAPI(title="Portable API", lifespan=lifespan)
-    app.add_middleware(RequestLog, target=settings.execution_environment)
+    app.add_middleware(RequestLog)
 
     @app.get("/", response_model=str)
     async def hello() -> str:

@@ -5,10 +5,9 @@ import signal
 import threading
 from collections.abc import Callable
 
-# Held but for the time in which the runtime client waits for the next invocation; then the latest
-# result has been posted.
-busy = threading.Lock()
-busy.acquire()
+# Held while an event is being answered. This project's runtime client holds it until the result
+# has been posted; under AWS's own it is the handler that holds it, until the result is there.
+busy = threading.RLock()
 
 
 def on_sigterm(end: Callable[[], object]) -> None:

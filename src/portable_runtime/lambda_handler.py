@@ -6,16 +6,18 @@ import sys
 import threading
 from typing import Any
 
-from portable_runtime.adapter import LambdaApp
-from portable_runtime.idle import on_sigterm
+from portable_runtime.app_loader import load_app
+from portable_runtime.idle import busy, on_sigterm
+from portable_runtime.lambda_app import LambdaApp
 from portable_runtime.logs import configure_logging
-from portable_runtime.settings import BaseSettings, load_app
+from portable_runtime.settings import BaseSettings
 
 
 def handler(event: Any, context: Any) -> Any:
     """Answer one invocation."""
     try:
-        return lambda_app(event, context)
+        with busy:
+            return lambda_app(event, context)
     except SystemExit as error:
         leave(error.code if isinstance(error.code, int) else 1)
 

@@ -20,6 +20,8 @@ os.environ["AWS_EXECUTION_ENV"] = f"AWS_Lambda_python3.{minor}"
 import awslambdaric.__main__ as runtime  # noqa: E402
 from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: E402
 
+from portable_runtime.marshaller import Marshaller  # noqa: E402
+
 
 class RuntimeClient(LambdaRuntimeClient):  # type: ignore[misc]
     """The client, without the thread that it starts for each invocation, and with `busy`."""
@@ -28,6 +30,8 @@ class RuntimeClient(LambdaRuntimeClient):  # type: ignore[misc]
 
     def __init__(self, address: str, use_thread: bool) -> None:
         super().__init__(address, use_thread_for_polling_next=False)  # see idle.on_sigterm
+        self.marshaller = Marshaller()
+        busy.acquire()
 
     def wait_next_invocation(self) -> Any:
         """Return the next invocation."""
@@ -37,9 +41,11 @@ class RuntimeClient(LambdaRuntimeClient):  # type: ignore[misc]
             gc.enable()
         busy.release()
         try:
-            return super().wait_next_invocation()
+            invocation = super().wait_next_invocation()
         finally:
             busy.acquire()
+        self.marshaller.request_id = invocation.invoke_id
+        return invocation
 
 
 if __name__ == "__main__":

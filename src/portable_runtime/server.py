@@ -6,8 +6,9 @@ import sys
 
 import uvicorn
 
+from portable_runtime.app_loader import load_app
 from portable_runtime.logs import configure_logging
-from portable_runtime.settings import ServerSettings, SettingsError, load_app
+from portable_runtime.settings import ServerSettings, SettingsError
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Settings, read once from the environment when a target starts."""
 
-import importlib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any, Literal, Self
@@ -62,38 +61,6 @@ class ServerSettings(BaseSettings):
             if everybody:
                 raise ValueError("name the load balancer's subnets, as in 10.0.0.0/24,10.0.1.0/24")
         return value
-
-
-def import_fastapi() -> None:
-    """Import FastAPI, and let its models of the OpenAPI document wait until that is asked for.
-
-    To build them takes a fifth of a cold start. The models of an app are built as always.
-    """
-    BaseModel.model_config["defer_build"] = True
-    try:
-        importlib.import_module("fastapi")
-    finally:
-        del BaseModel.model_config["defer_build"]
-
-
-def load_app(path: str) -> Any:
-    """Return the ASGI app at `path`, written `module:attribute`; raise `SettingsError`."""
-    import_fastapi()
-    module_name, _, attributes = path.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # a module that the app itself imports
-        raise SettingsError(f"ASGI_APP is {path!r}: there is no module {error.name!r}.") from None
-    except TypeError:  # a relative name
-        raise SettingsError(f"ASGI_APP is {path!r}, expected 'module:attribute'.") from None
-    for attribute in attributes.split("."):
-        if not hasattr(found, attribute):
-            message = f"ASGI_APP is {path!r}: {found.__name__!r} has no {attribute!r}."
-            raise SettingsError(message)
-        found = getattr(found, attribute)
-    return found
 
 
 def _sentence(error: Any) -> str:

@@ -2,6 +2,6 @@
 
 from main import app
 
-from portable_runtime.logs import RequestLog
+from portable_runtime.request_log import RequestLog
 
-app.add_middleware(RequestLog, target="ecs")
+app.add_middleware(RequestLog)

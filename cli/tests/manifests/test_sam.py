@@ -23,7 +23,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 from portable.local.operate.expressions import evaluate
-from portable_runtime.logs import RequestLog
+from portable_runtime import request_log
+from portable_runtime.logs import JSONFormatter
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
@@ -250,8 +251,6 @@ def test_one_of_three_minutes_takes_a_version_back(translated: dict[str, Any], n
 )
 def test_metrics_are_made_of_the_request_lines_by_version(
     translated: dict[str, Any],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     name: str,
     identifier: str,
@@ -264,15 +263,12 @@ def test_metrics_are_made_of_the_request_lines_by_version(
     assert pattern
     field, least = pattern.groups()
 
-    async def app(*_: Any) -> None:
-        raise AssertionError("is not called")
-
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "12")
     caplog.set_level("INFO")
     scope = {"method": "GET", "path": "/", "headers": []}
     for status in (200, 499, 500, 503):
-        RequestLog(app, "lambda").write(scope, status, 0.1)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        request_log.write(scope, status, 0.1)
+    written = JSONFormatter("lambda", "12")
+    lines = [json.loads(written.format(record)) for record in caplog.records]
     matching = [line for line in lines if line[field] >= int(least)]
     assert [line["status"] for line in matching] == expected
 

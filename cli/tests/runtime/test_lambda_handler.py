@@ -18,11 +18,13 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from portable.local.lambda_side.events import response as alb_response
-from portable_runtime.adapter import EventError, LambdaApp
+from portable_runtime.lambda_app import EventError, LambdaApp
 from portable_runtime.logs import configure_logging
 from portable_runtime.settings import BaseSettings
 
-CONTEXT = SimpleNamespace(aws_request_id="invocation-1")
+CONTEXT = SimpleNamespace(
+    aws_request_id="invocation-1", get_remaining_time_in_millis=lambda: 10_000
+)
 
 
 @pytest.fixture
@@ -92,6 +94,7 @@ def test_an_event_that_is_none_of_the_load_balancers_is_refused(lambda_handler, 
 
 def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, event, capsys):
     sent = event("alb-get")
+    configure_logging("INFO", "lambda")  # to the standard output of this test
     lambda_handler.handler(sent, CONTEXT)
     (on_lambda,) = request_lines(capsys.readouterr().out)
 
@@ -104,6 +107,7 @@ def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, ev
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             await client.get("/?tag=a", headers=headers)
 
+    configure_logging("INFO", "ecs")
     asyncio.run(on_fargate())
     (on_ecs,) = request_lines(capsys.readouterr().out)
     assert list(on_lambda) == list(on_ecs)

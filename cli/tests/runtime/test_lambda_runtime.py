@@ -9,7 +9,31 @@ START = """
 import gc, threading
 from portable_runtime import idle, lambda_runtime
 before = gc.isenabled()
-lambda_runtime.LambdaRuntimeClient.wait_next_invocation = lambda self: idle.busy.locked()
+
+
+def free():
+    # Whether another thread may have `busy`.
+    taken = []
+
+    def take():
+        if idle.busy.acquire(blocking=False):
+            idle.busy.release()
+            taken.append(True)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    return bool(taken)
+
+
+class Invocation:
+    invoke_id = "invocation-1"
+
+    def __init__(self):
+        self.free = free()
+
+
+lambda_runtime.LambdaRuntimeClient.wait_next_invocation = lambda self: Invocation()
 client = lambda_runtime.RuntimeClient("127.0.0.1:9", True)
 """
 SANDBOX = """
@@ -20,6 +44,7 @@ def end():
     print("ended", flush=True)
     os._exit(0)
 
+idle.busy.acquire()
 idle.on_sigterm(end)
 os.kill(os.getpid(), signal.SIGTERM)
 print("busy", flush=True)
@@ -46,8 +71,8 @@ def test_the_client_starts_no_thread_to_wait_in():
 
 
 def test_a_sandbox_is_idle_only_while_the_client_waits():
-    script = START + "print(idle.busy.locked(), client.wait_next_invocation(), idle.busy.locked())"
-    assert output(script) == ["True", "False", "True"]
+    script = START + "print(free(), client.wait_next_invocation().free, free())"
+    assert output(script) == ["False", "True", "False"]
 
 
 def test_sigterm_waits_for_the_answer():

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from portable_runtime import adapter
-from portable_runtime.adapter import EventError, LambdaApp
+from portable_runtime import leftovers
+from portable_runtime.lambda_app import MARGIN, EventError, LambdaApp
 
 EVENT = {
     "requestContext": {"elb": {"targetGroupArn": "arn"}},
@@ -145,7 +145,7 @@ def test_a_request_that_takes_too_long_is_a_504(make, caplog):
         await answer(send)
 
     app = make(respond)
-    result = app(EVENT | {"path": "/slow"}, context(adapter.MARGIN + 0.2))
+    result = app(EVENT | {"path": "/slow"}, context(MARGIN + 0.2))
     assert (result["statusCode"], result["body"], cancelled) == (504, "Gateway Timeout", [True])
     assert "GET /slow: given up after" in caplog.text
     assert app(EVENT, context())["body"] == "ok"
@@ -158,7 +158,7 @@ def test_each_request_has_a_deadline_of_its_own(make):
 
     def status(sleep: str, seconds: float) -> int:
         event = EVENT | {"multiValueQueryStringParameters": {"t": [sleep]}}
-        result: int = app(event, context(adapter.MARGIN + seconds))["statusCode"]
+        result: int = app(event, context(MARGIN + seconds))["statusCode"]
         return result
 
     app = make(respond)
@@ -173,7 +173,7 @@ def test_an_answer_that_is_complete_at_the_deadline_is_kept(make):
         await answer(send)
         await asyncio.sleep(60)  # as a background task does
 
-    assert make(respond)(EVENT, context(adapter.MARGIN + 0.2))["statusCode"] == 200
+    assert make(respond)(EVENT, context(MARGIN + 0.2))["statusCode"] == 200
 
 
 def test_tasks_that_a_request_leaves_behind_end_before_the_answer(make):
@@ -192,7 +192,7 @@ def test_tasks_that_a_request_leaves_behind_end_before_the_answer(make):
 
 
 def test_tasks_that_do_not_end_are_cancelled(make, monkeypatch, caplog):
-    monkeypatch.setattr(adapter, "LEFTOVER_TIME", 0.05)
+    monkeypatch.setattr(leftovers, "LEFTOVER_TIME", 0.05)
     tasks = []
 
     async def forever() -> None:
@@ -230,8 +230,8 @@ def test_an_app_that_stops_the_loop_is_answered_for(make):
 
 
 def test_a_task_that_refuses_to_end_delays_one_request_only(make, monkeypatch):
-    monkeypatch.setattr(adapter, "LEFTOVER_TIME", 0.05)
-    monkeypatch.setattr(adapter, "CANCEL_TIME", 0.05)
+    monkeypatch.setattr(leftovers, "LEFTOVER_TIME", 0.05)
+    monkeypatch.setattr(leftovers, "CANCEL_TIME", 0.05)
     cancelled, tasks = [], []
 
     async def stubborn() -> None:

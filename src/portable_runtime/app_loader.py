@@ -1,0 +1,40 @@
+"""Imports the app that ASGI_APP names."""
+
+import importlib
+from typing import Any
+
+from pydantic import BaseModel
+
+from portable_runtime.settings import SettingsError
+
+
+def load_app(path: str) -> Any:
+    """Return the ASGI app at `path`, written `module:attribute`; raise `SettingsError`."""
+    import_fastapi()
+    module_name, _, attributes = path.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # a module that the app itself imports
+        raise SettingsError(f"ASGI_APP is {path!r}: there is no module {error.name!r}.") from None
+    except TypeError:  # a relative name
+        raise SettingsError(f"ASGI_APP is {path!r}, expected 'module:attribute'.") from None
+    for attribute in attributes.split("."):
+        if not hasattr(found, attribute):
+            message = f"ASGI_APP is {path!r}: {found.__name__!r} has no {attribute!r}."
+            raise SettingsError(message)
+        found = getattr(found, attribute)
+    return found
+
+
+def import_fastapi() -> None:
+    """Import FastAPI, and let its models of the OpenAPI document wait until that is asked for.
+
+    To build them takes a fifth of a cold start. The models of an app are built as always.
+    """
+    BaseModel.model_config["defer_build"] = True
+    try:
+        importlib.import_module("fastapi")
+    finally:
+        del BaseModel.model_config["defer_build"]
