@@ -115,6 +115,17 @@ def test_weights_change_the_listener_and_nothing_else(driver: Driver) -> None:
     assert found == {"HttpListener": "Modify False"}
 
 
+def test_the_port_of_the_tasks_replaces_no_target_group(driver: Driver) -> None:
+    found = changed(driver, "alb", ALB, TaskPort=9000)
+    assert not [name for name in found if "TargetGroup" in name or "Listener" in name]
+
+
+def test_a_protected_load_balancer_has_to_be_released_first(driver: Driver) -> None:
+    changed(driver, "alb", ALB, DeletionProtection="enabled")
+    driver.delete("alarms")
+    assert driver.delete("alb") == "DELETE_FAILED"
+
+
 def test_https_comes_and_goes(driver: Driver) -> None:
     before = driver.outputs("alb")
     found = changed(driver, "alb", ALB, CertificateArn=CERTIFICATE)
