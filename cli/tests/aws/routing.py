@@ -55,10 +55,15 @@ class Requests:
     """`calls` are the requests so far, `unanswered` the operations that nothing here knows."""
 
     def __init__(
-        self, region: str, services: Mapping[str, Answering], advance: Callable[[], None]
+        self,
+        account: str,
+        region: str,
+        services: Mapping[str, Answering],
+        advance: Callable[[], None],
     ) -> None:
         """`services` by botocore's names; `advance` lets happen what is due, before each answer."""
-        self.region, self.services, self.advance = region, services, advance
+        self.account, self.region = account, region
+        self.services, self.advance = services, advance
         self.calls: list[Call] = []
         self.unanswered: list[str] = []
         self.moto = MotoRequestHandler(0)
@@ -111,12 +116,13 @@ class Requests:
         headers: Mapping[str, str],
         body: bytes,
     ) -> Answer:
+        given = dict(headers.items()) | {"x-moto-account-id": self.account}
         scheme, _, rest = url.partition("://")
         host, _, path = rest.partition("/")
         try:
             with self.lock:
                 answer = self.moto.parse_request(
-                    method, f"{scheme}://{host}", f"/{path}", headers, body
+                    method, f"{scheme}://{host}", f"/{path}", given, body
                 )
         except HTTPException as error:
             answer = error.code, dict(error.get_headers()), error.get_body()

@@ -15,6 +15,7 @@ says what is checked, what is answered without a check, and what only a real acc
 
 import os
 import re
+import secrets
 import sys
 import tempfile
 import time
@@ -61,13 +62,14 @@ class Account:
 
     def __init__(
         self,
+        account: str,
         region: str,
         clock: Callable[[], float],
         epoch: datetime,
         times: Times,
         images: Registry,
     ) -> None:
-        self.id, self.region = ACCOUNT, region
+        self.id, self.region = account, region
         self.variables: dict[str, str] = {}
         self.refused: list[str] = []  # hosts besides AWS's
         self.session = _session(region)
@@ -82,24 +84,24 @@ class Account:
             return self.cloudformation.schedule.time()
 
         self.tagging = Tagging()
-        self.ecr = Ecr(ACCOUNT, region, images)
+        self.ecr = Ecr(account, region, images)
         self.functions = Functions(
-            ACCOUNT, region, self.ecr, lambda alarm: self.cloudwatch.state(alarm)
+            account, region, self.ecr, lambda alarm: self.cloudwatch.state(alarm)
         )
         self.policies: Policies = {}
         self.elbv2 = Elbv2(
-            ACCOUNT,
+            account,
             region,
             self.functions.may_invoke,
             lambda bucket: accepts_logs(self.policies.get(bucket, {})),
         )
-        self.cloudwatch = CloudWatch(ACCOUNT, region, now)
+        self.cloudwatch = CloudWatch(account, region, now)
         self.ecs = Ecs(
-            ACCOUNT, region, self.elbv2, self.ecr, self.tagging, self.cloudwatch.state, seconds, now
+            account, region, self.elbv2, self.ecr, self.tagging, self.cloudwatch.state, seconds, now
         )
         acting = (self.ecr, self.functions, self.elbv2, self.cloudwatch, self.ecs)
         self.cloudformation = CloudFormation(
-            account=ACCOUNT,
+            account=account,
             region=region,
             actors=actors(self.client, self.tagging, self.policies)
             | {kind: actor for service in acting for kind, actor in service.actors.items()},
@@ -113,6 +115,7 @@ class Account:
         self.tagging.cloudformation = self.cloudformation
         self.cloudwatch.on_change = lambda name, state: self.cloudformation.advance()
         self.requests = Requests(
+            account,
             region,
             {
                 "cloudformation": self.cloudformation,
@@ -180,7 +183,9 @@ def aws(
     epoch = epoch or datetime.now(UTC)
     with ExitStack() as stack:
         found = stack.enter_context(registry()) if images else NoRegistry()
-        account = Account(region, clock, epoch, times, found)
+        # All accounts on this machine share its Docker engine, where an image has one name.
+        number = str(10**11 + secrets.randbelow(9 * 10**11)) if images else ACCOUNT
+        account = Account(number, region, clock, epoch, times, found)
         address = stack.enter_context(
             proxy(lambda *request: account.requests.respond(*request), account.refused)
         )
