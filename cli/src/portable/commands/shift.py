@@ -12,9 +12,9 @@ from portable.commands.options import chosen_environment, project_root, with_env
 from portable.errors import PortableError
 
 if TYPE_CHECKING:
-    from portable.shift.shift import View
     from portable.shift.signals import Signals
     from portable.shift.stack import Stack
+    from portable.shift.view import View
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html
 LONGEST = 180 * 60  # seconds
@@ -109,8 +109,8 @@ def shift(
     """
     from portable.shift.deployment import deployment, write_weights
     from portable.shift.plan import make_plan, refusal
-    from portable.shift.shift import INTERRUPTED, ForceQuit, Shift
-    from portable.shift.signals import Signals
+    from portable.shift.shift import INTERRUPTED, Shift
+    from portable.shift.signals import ForceQuit, Signals
 
     if port is not None and not local:
         raise PortableError("--port is of a local run: add --local.")

@@ -140,6 +140,7 @@ def make_plan(stack: Stack, to: str, shares: Sequence[int], bake: float) -> Plan
     triggers = tuple(alarm for alarm in alarms if alarm != left_out)
     # CloudFormation makes no update in which only the triggers change. So each step has twice its
     # percents, and the update that removes the triggers has the percents: the same shares.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html#troubleshooting-errors-no-updates-to-perform
     factor = 2 if stack.keeps_triggers else 1
     steps = tuple(
         Step(Weights.percent(to, share).times(factor), share, triggers, bake) for share in wanted

@@ -4,12 +4,13 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
 
 from portable.errors import PortableError
 from portable.shift.durations import written
 from portable.shift.plan import Kind, Plan, Step, at, cause, clear_step, other
+from portable.shift.signals import ForceQuit
 from portable.shift.stack import ENDED, Alarm, Gone, Interrupted, Progress, Stack, Status
+from portable.shift.view import View
 from portable.weights import Weights
 
 INTERRUPTED = 130  # as a shell reports a command that SIGINT ended
@@ -26,35 +27,6 @@ class Cancel(Enum):
     NO = auto()
     ASKED = auto()  # on its way: whether it arrived is not known
     ACCEPTED = auto()
-
-
-class ForceQuit(BaseException):
-    """A second signal: the command ends at once, whatever is under way.
-
-    A signal handler may raise it anywhere, so nothing that handles errors may catch it.
-    """
-
-
-class View(Protocol):
-    """Where a shift reports to."""
-
-    def open(self, plan: Plan) -> None:
-        """Start to show."""
-
-    def update(self, step: Step, progress: Progress, now: Weights, alarms: Sequence[Alarm]) -> None:
-        """Show how far `step` is; `now` are the weights in force."""
-
-    def tell(self, sentence: str) -> None:
-        """Show one sentence."""
-
-    def pause(self) -> None:
-        """Leave the terminal to a question."""
-
-    def resume(self) -> None:
-        """Show again."""
-
-    def close(self) -> None:
-        """Show the end of it."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,16 @@ import signal
 from types import FrameType
 from typing import Any
 
-from portable.shift.shift import ForceQuit
 from portable.shift.stack import Interrupted
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+class ForceQuit(BaseException):
+    """A second signal: the command ends at once, whatever is under way.
+
+    A signal handler may raise it anywhere, so nothing that handles errors may catch it.
+    """
 
 
 class Signals:

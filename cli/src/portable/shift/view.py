@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,6 +16,28 @@ from portable.weights import SIDES, Weights
 BAR = 40  # characters
 COLOURS = {"lambda": "yellow", "fargate": "blue"}
 STATES = {"OK": "green", "ALARM": "bold red", "INSUFFICIENT_DATA": "dim"}
+
+
+class View(Protocol):
+    """Where a shift reports to."""
+
+    def open(self, plan: Plan) -> None:
+        """Start to show."""
+
+    def update(self, step: Step, progress: Progress, now: Weights, alarms: Sequence[Alarm]) -> None:
+        """Show how far `step` is; `now` are the weights in force."""
+
+    def tell(self, sentence: str) -> None:
+        """Show one sentence."""
+
+    def pause(self) -> None:
+        """Leave the terminal to a question."""
+
+    def resume(self) -> None:
+        """Show again."""
+
+    def close(self) -> None:
+        """Show the end of it."""
 
 
 def status(progress: Progress) -> str:

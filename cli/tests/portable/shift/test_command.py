@@ -24,8 +24,7 @@ from portable.shift.aws import clients as aws_module
 from portable.shift.aws.stack import CloudFormationStack
 from portable.shift.deployment import deployment
 from portable.shift.plan import make_plan
-from portable.shift.shift import ForceQuit
-from portable.shift.signals import Signals
+from portable.shift.signals import ForceQuit, Signals
 from portable.shift.stack import Progress, Status
 from portable.shift.view import LiveShiftView, PlainShiftView
 from portable.weights import Weights

@@ -7,7 +7,8 @@ import pytest
 
 from portable.errors import PortableError
 from portable.shift.plan import Step, make_plan
-from portable.shift.shift import ForceQuit, Outcome, Shift
+from portable.shift.shift import Outcome, Shift
+from portable.shift.signals import ForceQuit
 from portable.shift.stack import Alarm, Gone, Interrupted, Progress, Status
 from portable.weights import Weights
 
