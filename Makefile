@@ -37,7 +37,9 @@ build: .venv/installed ## the image, with Docker
 invoke: build ## the function once, with Docker (EVENT=alb-post, see tests/events)
 	sam local invoke ApiFunction --event tests/events/$(EVENT).json
 
-deploy: build ## everything, in this order (ENV=prod)
+deploy: .venv/installed ## everything, in this order (ENV=prod)
+	portable check --env $(ENV)
+	sam build
 	copilot app init portable-api
 	copilot env init --name $(ENV) --profile $(or $(AWS_PROFILE),default) --default-config
 	copilot svc init --name api

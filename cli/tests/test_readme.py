@@ -79,13 +79,14 @@ def section(title: str) -> str:
 
 
 def recipe(target: str) -> list[str]:
-    """Return the native commands that a target of the Makefile runs, in their order."""
+    """Return the commands that a target of the Makefile runs, in their order."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
         ["make", "--dry-run", target], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    return [line for line in done.stdout.splitlines() if line.startswith(("sam ", "copilot "))]
+    tools = ("sam ", "copilot ", "portable ")
+    return [line for line in done.stdout.splitlines() if line.startswith(tools)]
 
 
 def listed(title: str) -> list[str]:

@@ -21,6 +21,7 @@ OURS = {
     "ecs": "ecs",
     "elasticloadbalancing": "elbv2",
     "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",
 }
 

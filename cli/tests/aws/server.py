@@ -39,6 +39,7 @@ from tests.aws.ecs import Ecs
 from tests.aws.elbv2 import Elbv2
 from tests.aws.functions import Functions
 from tests.aws.proxy import CA, proxy
+from tests.aws.quotas import Quotas
 from tests.aws.registry import NoRegistry, Registry, registry
 from tests.aws.routing import Requests
 from tests.aws.schedule import Times
@@ -84,6 +85,7 @@ class Account:
             return self.cloudformation.schedule.time()
 
         self.tagging = Tagging()
+        self.quotas = Quotas()
         self.ecr = Ecr(account, region, images)
         self.functions = Functions(
             account, region, self.ecr, lambda alarm: self.cloudwatch.state(alarm)
@@ -124,6 +126,7 @@ class Account:
                 "ecs": self.ecs,
                 "elbv2": self.elbv2,
                 "resourcegroupstaggingapi": self.tagging,
+                "service-quotas": self.quotas,
             },
             self.cloudformation.advance,
         )

@@ -34,6 +34,9 @@ def copilot_package(project: Project) -> Iterator[Problem]:
         except NotRendered as error:
             text = f"copilot cannot render {environment}: {error.message}"
             yield Problem(text, _patch(project, error))
+            for path in project.rendered.iterdir():
+                if path.stat().st_size == 0:  # Copilot opens what it then does not write
+                    path.unlink()
 
 
 def _patch(project: Project, error: NotRendered) -> str:

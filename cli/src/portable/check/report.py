@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from portable.check.check import Outcome, Status
+from portable.check.outcome import Outcome, Status
 from portable.manifests.problem import Problem, Severity
 
 MARKS = {

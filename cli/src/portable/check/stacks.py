@@ -21,6 +21,7 @@ class Stack:
     name: str
     source: str
     command: str
+    delete: str
     exports: frozenset[str]
     imports: frozenset[str]
 
@@ -36,6 +37,7 @@ def stacks(project: Project, environment: str) -> list[Stack]:
             application,
             f"copilot/environments/{environment}/manifest.yml",
             f"copilot env deploy --name {environment}",
+            f"copilot env delete --name {environment}",
             _rendered(project, f"{environment}.env.yml"),
             {},
         )
@@ -43,9 +45,9 @@ def stacks(project: Project, environment: str) -> list[Stack]:
     for path in project.templates:
         section = project.section(path, environment)
         if section and "stack_name" in section.settings:
-            name, command = str(section.settings["stack_name"]), sam_deploy(section)
-            given = section.parameters
-            found.append(_stack(name, path, command, project.template(path), given))
+            name, given = str(section.settings["stack_name"]), section.parameters
+            commands = (_sam("deploy", section), _sam("delete", section))
+            found.append(_stack(name, path, *commands, project.template(path), given))
     for service in project.services:
         given = _parameters(project, f"{service}-{environment}.params.json")
         found.append(
@@ -53,16 +55,12 @@ def stacks(project: Project, environment: str) -> list[Stack]:
                 f"{application}-{service}",
                 f"copilot/{service}",
                 f"copilot svc deploy --name {service} --env {environment}",
+                f"copilot svc delete --name {service} --env {environment}",
                 _rendered(project, f"{service}-{environment}.stack.yml"),
                 given,
             )
         )
     return found
-
-
-def sam_deploy(section: Section) -> str:
-    """Return the command that deploys `section`."""
-    return "sam deploy" + ("" if section.name == "default" else f" --config-env {section.name}")
 
 
 def unknown_imports(project: Project) -> Iterator[Problem]:
@@ -76,8 +74,18 @@ def unknown_imports(project: Project) -> Iterator[Problem]:
                 yield Problem(text, "Export it, or import one that is exported.")
 
 
+def _sam(command: str, section: Section) -> str:
+    """Return the command for the stack of `section`."""
+    return f"sam {command}" + ("" if section.name == "default" else f" --config-env {section.name}")
+
+
 def _stack(
-    name: str, source: str, command: str, template: dict[str, Any], given: Mapping[str, str]
+    name: str,
+    source: str,
+    command: str,
+    delete: str,
+    template: dict[str, Any],
+    given: Mapping[str, str],
 ) -> Stack:
     values = {
         key: str(parameter["Default"])
@@ -92,7 +100,7 @@ def _stack(
     }
     imports = {_resolved(item, values) for item in _imports(template)}
     known = [frozenset(item for item in names if item) for names in (exports, imports)]
-    return Stack(name, source, command, *known)
+    return Stack(name, source, command, delete, *known)
 
 
 def _imports(value: Any) -> Iterator[Any]:

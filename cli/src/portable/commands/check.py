@@ -16,20 +16,23 @@ from portable.errors import PortableError
     multiple=True,
     help="Environment to check; can be repeated.  [default: all in copilot/environments]",
 )
+@click.option("--aws", "ask", is_flag=True, help="Ask the account, too; it is only read.")
 @click.option("--json", "as_json", is_flag=True, help="The outcome as one JSON object.")
-def check(environments: tuple[str, ...], as_json: bool) -> None:
+def check(environments: tuple[str, ...], ask: bool, as_json: bool) -> None:
     """Find what would fail in a deployment: seconds, no account, no Docker.
 
     Reads the manifests, renders them with `copilot`, and lints what comes out. Exit status 1
-    if there is a fault; a warning is none.
+    if there is a fault; a warning is none. With --aws it uses your credentials, and Docker has
+    to be there.
     """
     from tempfile import TemporaryDirectory
 
     from rich.console import Console
 
-    from portable.check.check import static
+    from portable.check.outcome import Status
     from portable.check.project import ENVIRONMENTS, Project, folders
     from portable.check.report import count, data, show
+    from portable.check.static import static
     from portable.manifests.problem import Severity
 
     root = project_root(Path.cwd())
@@ -37,7 +40,13 @@ def check(environments: tuple[str, ...], as_json: bool) -> None:
     if not chosen:
         raise PortableError(f"{ENVIRONMENTS}/ has no environment.")
     with TemporaryDirectory() as rendered:
-        outcomes = static(Project(root, chosen, Path(rendered)))
+        project = Project(root, chosen, Path(rendered))
+        outcomes = static(project, Severity.FAULT if ask else Severity.WARNING)
+        if ask:
+            from portable.check.account.checks import of_account  # boto3 takes a while to import
+
+            passed = {one.check for one in outcomes if one.status is Status.PASSED}
+            outcomes += of_account(project, "copilot package" in passed)
     if as_json:
         click.echo(json.dumps(data(chosen, outcomes), indent=2))
     else:

@@ -1,0 +1,1 @@
+"""What the account says, asked with the user's credentials, which only read."""
