@@ -21,12 +21,12 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from tests.aws.ecr import Ecr
 
 PUSH = re.compile(
-    r"POST (?P<version>(/v[\d.]+)?)/images/(?P<image>\S+)/push(\?tag=(?P<tag>[^\s&]*))?"
+    r"POST (?P<version>(/v[\d.]+)?)/images/(?P<image>[^\s?]+)/push(\?(?P<query>\S*))?"
 )
 LOGIN = re.compile(r"POST (/v[\d.]+)?/auth ")
 
@@ -95,13 +95,10 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _push(self, head: str, found: re.Match[str]) -> None:
         ecr = self.server.ecr
-        name, tag = (
-            unquote(found["image"]).removeprefix(f"{ecr.host}/"),
-            unquote(found["tag"] or ""),
-        )
-        auth = json.loads(
-            base64.urlsafe_b64decode((_header(head, "X-Registry-Auth") or "e30=") + "==")
-        )
+        name = unquote(found["image"]).removeprefix(f"{ecr.host}/")
+        tag = dict(parse_qsl(found["query"] or "")).get("tag", "latest")
+        given = _header(head, "X-Registry-Auth") or base64.urlsafe_b64encode(b"{}").decode()
+        auth = json.loads(base64.urlsafe_b64decode(given + "=="))
         if why := ecr.may_push(name, auth.get("username", ""), auth.get("password", "")):
             self._answer(200, {"errorDetail": {"message": why}, "error": why})
             return
