@@ -33,6 +33,7 @@ class Schedule:
         self._running: dict[Hashable, Iterator[float]] = {}
         self._queue: list[tuple[float, int, Hashable, Iterator[float]]] = []
         self._numbers = itertools.count()
+        self._depth = 0  # of the steps that are being done
         self._pinned: float | None = None  # what is late happens at its own time
 
     def now(self) -> float:
@@ -49,7 +50,12 @@ class Schedule:
         self._step(key, steps)
 
     def advance(self) -> None:
-        """Do what was due until now, each at its own time."""
+        """Do what was due until now, each at its own time.
+
+        Nothing, if it is called while something is done: what follows from that comes after it.
+        """
+        if self._depth:
+            return
         while self._queue and self._queue[0][0] <= self.clock():
             due, _, key, steps = heapq.heappop(self._queue)
             if self._running.get(key) is steps:
@@ -62,10 +68,13 @@ class Schedule:
         self.after_step()
 
     def _step(self, key: Hashable, steps: Iterator[float]) -> None:
+        self._depth += 1
         try:
             delay = next(steps)
         except StopIteration:
             if self._running.get(key) is steps:
                 del self._running[key]
             return
+        finally:
+            self._depth -= 1
         heapq.heappush(self._queue, (self.now() + delay, next(self._numbers), key, steps))

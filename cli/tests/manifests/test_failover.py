@@ -1,8 +1,7 @@
-"""The failover of alb/alarms.yaml: its function run against an emulated AWS, and what it may do."""
+"""The failover of alb/alarms.yaml: its function, deployed and run, and what it may do."""
 
 import importlib.util
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +10,8 @@ from typing import Any
 import boto3
 import pytest
 from cloud_radar.cf.unit import Template
-from moto import mock_aws
+
+from tests.aws.deployed_stack import ALARMS, IMPORTS, DeployedStack
 
 ROOT = Path(__file__).parents[3]
 REGION = "us-east-1"
@@ -24,7 +24,7 @@ DOWN = {
 SIDES = [("lambda", "fargate"), ("fargate", "lambda")]
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:pages"
 TARGETS = {
-    "lambda": {"Id": f"arn:aws:lambda:{REGION}:123456789012:function:api:live"},
+    "lambda": {"Id": IMPORTS["FunctionAlias"]},
     "fargate": {"Id": "10.0.2.7", "Port": 8080},
 }
 
@@ -48,26 +48,24 @@ def render(balancer: str, groups: dict[str, str], **parameters: str) -> dict[str
 
 @dataclass
 class Account:
-    """A load balancer with both target groups, and the function that guards it."""
+    """The deployed stacks, and the function that guards the load balancer."""
 
-    balancer: str
-    groups: dict[str, str]
+    aws: DeployedStack
     function: ModuleType
 
-    def listen(self, weights: tuple[int, int], port: int = 80, **forward: Any) -> str:
-        """Make the listener that forwards with the weights of Lambda and of Fargate."""
+    def listen(self, weights: tuple[int, int], **forward: Any) -> str:
+        """Let the listener forward with the weights of Lambda and of Fargate."""
         groups = [
             {"TargetGroupArn": group, "Weight": weight}
-            for group, weight in zip(self.groups.values(), weights, strict=True)
+            for group, weight in zip(self.aws.groups().values(), weights, strict=True)
         ]
         action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups, **forward}}
-        return self.listener(action, port)
+        return self.listener(action)
 
-    def listener(self, action: dict[str, Any], port: int) -> str:
-        made = boto3.client("elbv2").create_listener(
-            LoadBalancerArn=self.balancer, Protocol="HTTP", Port=port, DefaultActions=[action]
-        )
-        arn: str = made["Listeners"][0]["ListenerArn"]
+    def listener(self, action: dict[str, Any]) -> str:
+        """Give the listener its only action; return its ARN."""
+        arn = self.aws.listener_arn
+        boto3.client("elbv2").modify_listener(ListenerArn=arn, DefaultActions=[action])
         return arn
 
     def actions(self, arn: str) -> list[dict[str, Any]]:
@@ -86,10 +84,13 @@ class Account:
         client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
         return name
 
+    def with_targets(self, side: str) -> None:
+        group = self.aws.groups()[side]
+        boto3.client("elbv2").register_targets(TargetGroupArn=group, Targets=[TARGETS[side]])
+
     def without_targets(self, side: str) -> None:
-        boto3.client("elbv2").deregister_targets(
-            TargetGroupArn=self.groups[side], Targets=[TARGETS[side]]
-        )
+        group = self.aws.groups()[side]
+        boto3.client("elbv2").deregister_targets(TargetGroupArn=group, Targets=[TARGETS[side]])
 
     def invoke(self, alarm: str) -> dict[str, Any]:
         """Run the function with what an alarm sends it."""
@@ -102,35 +103,21 @@ class Account:
         return outcome
 
 
+def deployed(directory: Path, monkeypatch: pytest.MonkeyPatch, https: bool = False) -> Account:
+    """Deploy both stacks with failover; what the function asks boto3 for is asked there."""
+    aws = DeployedStack(50, 50, https=https, failover=True)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", aws.session())
+    properties = aws.cloudformation.region.stack(ALARMS).members["FailoverFunction"].properties
+    for name, value in properties["Environment"]["Variables"].items():
+        monkeypatch.setenv(name, value)
+    account = Account(aws, load(properties, directory))
+    account.with_targets("fargate")
+    return account
+
+
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "offline")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", Template.AccountId)
-    with mock_aws():
-        ec2, elbv2, cloudwatch = (boto3.client(name) for name in ("ec2", "elbv2", "cloudwatch"))
-        subnets = ec2.describe_subnets()["Subnets"][:2]
-        made = elbv2.create_load_balancer(Name="b", Subnets=[s["SubnetId"] for s in subnets])
-        balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
-        address = {"Protocol": "HTTP", "Port": 8080, "VpcId": subnets[0]["VpcId"]}
-        groups = {}
-        for side, kind in (("lambda", {"TargetType": "lambda"}), ("fargate", {"TargetType": "ip"})):
-            options = kind | (address if side == "fargate" else {})
-            group = elbv2.create_target_group(Name=side, **options)["TargetGroups"][0]
-            groups[side] = group["TargetGroupArn"]
-            elbv2.register_targets(TargetGroupArn=groups[side], Targets=[TARGETS[side]])
-        for name in DOWN.values():
-            cloudwatch.put_metric_alarm(
-                AlarmName=name,
-                **{"EvaluationPeriods": 1, "Threshold": 1, "MetricName": "m", "Namespace": "n"},
-                **{"ComparisonOperator": "GreaterThanThreshold", "Period": 60, "Statistic": "Sum"},
-            )
-        properties = render(balancer, groups)["FailoverFunction"]["Properties"]
-        for name, value in properties["Environment"]["Variables"].items():
-            monkeypatch.setenv(name, value)
-        yield Account(balancer, groups, load(properties, tmp_path))
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    return deployed(tmp_path, monkeypatch)
 
 
 def load(properties: dict[str, Any], directory: Path) -> ModuleType:
@@ -182,11 +169,15 @@ def test_stickiness_stays_as_it_is(account: Account) -> None:
     assert after["ForwardConfig"]["TargetGroupStickinessConfig"] == sticky
 
 
-def test_listener_that_redirects_stays_as_it_is(account: Account) -> None:
-    to_https = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
-    redirect = account.listener({"Type": "redirect", "RedirectConfig": to_https}, 80)
+def test_listener_that_redirects_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = deployed(tmp_path, monkeypatch, https=True)
+    redirect = account.aws.stack.members["HttpListener"].physical_id
     before = account.actions(redirect)
-    forward = account.listen((50, 50), port=8443)
+    assert [action["Type"] for action in before] == ["redirect"]
+    forward = account.aws.listener_arn
+    assert account.weights(forward) == (50, 50)
     assert account.invoke(account.alarm("fargate"))["moved"]
     assert account.weights(forward) == (100, 0)
     assert account.actions(redirect) == before
@@ -240,8 +231,7 @@ def test_without_a_healthy_target_on_the_other_side_it_is_tried_again(
     with pytest.raises(Exception, match=rf"^{other} has no healthy target\.$"):
         account.invoke(alarm)
     assert account.weights(listener) == (50, 50)
-    target = TARGETS[other]
-    boto3.client("elbv2").register_targets(TargetGroupArn=account.groups[other], Targets=[target])
+    account.with_targets(other)
     assert account.invoke(alarm)["moved"]
     assert account.weights(listener) != (50, 50)
 
@@ -281,6 +271,8 @@ def test_refuses_an_alarm_that_is_none_of_its_own(account: Account) -> None:
 
 
 def test_fails_and_is_tried_again_where_nothing_forwards(account: Account) -> None:
+    to_https = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
+    account.listener({"Type": "redirect", "RedirectConfig": to_https})
     with pytest.raises(LookupError, match="forwards to both target groups"):
         account.invoke(account.alarm("fargate"))
 

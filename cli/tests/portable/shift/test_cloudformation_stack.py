@@ -1,4 +1,4 @@
-"""The ALB stack through boto3's own clients, against an AWS that is made up in memory."""
+"""The ALB stack through boto3's own clients, deployed in the emulated AWS."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,8 @@ from portable.shift.shift import Outcome, Shift
 from portable.shift.stack import Interrupted, Progress
 from portable.shift.view import PlainShiftView
 from portable.weights import Weights
-from tests.portable.shift.fake_aws import NAME, REGION, FakeAws
+from tests.aws.deployed_stack import NAME, REGION, DeployedStack
+from tests.aws.schedule import Times
 
 DEPLOYMENT = Deployment("alb", (), NAME, "alarms")
 BUCKET = {
@@ -41,11 +42,11 @@ BUCKET = {
 }
 
 
-def stack_of(aws: FakeAws, attempts: int = 1) -> CloudFormationStack:
+def stack_of(aws: DeployedStack, attempts: int = 1) -> CloudFormationStack:
     return CloudFormationStack(DEPLOYMENT, aws.clients(attempts), aws.wait, aws.now)
 
 
-def shift(aws: FakeAws, to: str = "fargate", bake: float = 300) -> tuple[Outcome, list[str]]:
+def shift(aws: DeployedStack, to: str = "fargate", bake: float = 300) -> tuple[Outcome, list[str]]:
     """Make a shift of two steps; return how it ended and the lines that it showed."""
     lines: list[str] = []
     stack = stack_of(aws)
@@ -55,7 +56,7 @@ def shift(aws: FakeAws, to: str = "fargate", bake: float = 300) -> tuple[Outcome
     return outcome, [line.rstrip("\n") for line in lines]
 
 
-def ended(aws: FakeAws, stack: CloudFormationStack) -> Progress:
+def ended(aws: DeployedStack, stack: CloudFormationStack) -> Progress:
     """Poll until the update has ended; return the last progress."""
     for _ in range(1000):
         progress = stack.progress()
@@ -65,7 +66,16 @@ def ended(aws: FakeAws, stack: CloudFormationStack) -> Progress:
     raise AssertionError("the update does not end")
 
 
-def deploy(aws: FakeAws, **changed: str) -> str:
+def also_changes(aws: DeployedStack, change: dict[str, Any]) -> None:
+    """Add a change to what every change set would do, after the ones of the template."""
+    create = aws.cloudformation.operations.preview
+    aws.cloudformation.operations.preview = lambda *given: (  # type: ignore[method-assign]
+        [*create(*given)[0], change],
+        True,
+    )
+
+
+def deploy(aws: DeployedStack, **changed: str) -> str:
     """Change parameters as `sam deploy` does, which says nothing of triggers; return the status."""
     client = aws.clients().cloudformation
     parameters = [
@@ -81,7 +91,7 @@ def deploy(aws: FakeAws, **changed: str) -> str:
 
 
 def test_the_weights_are_those_of_the_stack_and_of_the_listener() -> None:
-    aws = FakeAws(90, 10)
+    aws = DeployedStack(90, 10)
     aws.listener = {"fargate": 3, "lambda": 1}
     stack = stack_of(aws)
     assert stack.weights() == Weights(90, 10)
@@ -89,8 +99,7 @@ def test_the_weights_are_those_of_the_stack_and_of_the_listener() -> None:
 
 
 def test_with_a_certificate_the_listener_is_the_one_for_https() -> None:
-    aws = FakeAws(90, 10)
-    aws.https = True
+    aws = DeployedStack(90, 10, https=True)
     outcome, lines = shift(aws)
     assert outcome.status == 0 and aws.listener == {"lambda": 0, "fargate": 100}
     assert any("baking, 4:5" in line or "baking, 5:00" in line for line in lines)
@@ -98,14 +107,14 @@ def test_with_a_certificate_the_listener_is_the_one_for_https() -> None:
 
 @pytest.mark.parametrize("listener", [{"lambda": 100}, {"lambda": 0, "fargate": 0}])
 def test_a_listener_that_does_not_split_is_refused(listener: dict[str, int]) -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.listener = listener
     with pytest.raises(PortableError, match="does not forward to the two target groups"):
         stack_of(aws).listener_weights()
 
 
 def test_the_alarms_are_the_composite_ones_with_their_parts() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.alarm("fargate-latency")
     first, second = stack_of(aws).alarms()
     assert (first.name, first.side, first.state) == ("portable-api-test-lambda", "lambda", "OK")
@@ -119,7 +128,7 @@ def test_the_alarms_are_the_composite_ones_with_their_parts() -> None:
 
 
 def test_a_missing_alarm_is_named_with_what_makes_it() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     del aws.alarms["portable-api-test-fargate"]
     with pytest.raises(PortableError) as caught:
         stack_of(aws).alarms()
@@ -130,18 +139,18 @@ def test_a_missing_alarm_is_named_with_what_makes_it() -> None:
 
 
 def test_a_change_set_has_only_the_weights_and_the_triggers() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     stack = stack_of(aws)
     stack.begin(Weights(90, 10), stack.alarms(), 300)
     request = aws.created[0]
-    assert request["StackName"].endswith("stack/portable-api-alb-test/1")
+    assert request["StackName"] == aws.stack.id
     assert request["ChangeSetType"] == "UPDATE" and "Capabilities" not in request
+    weights = {"LambdaWeight": "90", "FargateWeight": "10"}
     assert request["Parameters"] == [
-        {"ParameterKey": "AppName", "UsePreviousValue": True},
-        {"ParameterKey": "EnvName", "UsePreviousValue": True},
-        {"ParameterKey": "LambdaWeight", "ParameterValue": "90"},
-        {"ParameterKey": "FargateWeight", "ParameterValue": "10"},
-        {"ParameterKey": "AccessLogs", "UsePreviousValue": True},
+        {"ParameterKey": name, "ParameterValue": weights[name]}
+        if name in weights
+        else {"ParameterKey": name, "UsePreviousValue": True}
+        for name in aws.parameters
     ]
     arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:portable-api-test"
     assert request["RollbackConfiguration"] == {
@@ -154,14 +163,14 @@ def test_a_change_set_has_only_the_weights_and_the_triggers() -> None:
 
 
 def test_no_triggers_is_an_empty_list_which_removes_the_last_ones() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     stack_of(aws).begin(Weights(90, 10), (), 0)
     expected: dict[str, Any] = {"RollbackTriggers": [], "MonitoringTimeInMinutes": 0}
     assert aws.created[0]["RollbackConfiguration"] == expected
 
 
 def test_the_progress_goes_from_updating_over_the_bake_to_complete() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     stack = stack_of(aws)
     stack.begin(Weights(90, 10), stack.alarms(), 60)
     seen = []
@@ -181,13 +190,13 @@ def test_the_progress_goes_from_updating_over_the_bake_to_complete() -> None:
 
 
 def test_an_update_is_complete_once_the_stack_can_be_updated_again() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     stack = stack_of(aws)
     stack.begin(Weights(90, 10), (), 0)
     aws.wait(5)
     assert stack.progress().status == "baking"
     aws.wait(10)
-    aws._run()
+    aws.advance()
     aws.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"  # behind its own event
     assert stack.progress().status == "baking"
     aws.status = "UPDATE_COMPLETE"
@@ -195,7 +204,7 @@ def test_an_update_is_complete_once_the_stack_can_be_updated_again() -> None:
 
 
 def test_a_stack_that_has_the_weights_on_record_is_complete_at_once() -> None:
-    aws = FakeAws(50, 50)
+    aws = DeployedStack(50, 50)
     stack = stack_of(aws)
     stack.begin(Weights(50, 50), (), 0)
     assert stack.progress() == Progress("complete")
@@ -203,8 +212,9 @@ def test_a_stack_that_has_the_weights_on_record_is_complete_at_once() -> None:
 
 
 def test_all_pages_of_a_change_set_are_checked() -> None:
-    aws = FakeAws()
-    aws.other_changes, aws.change_set_page = [BUCKET], 1
+    aws = DeployedStack()
+    also_changes(aws, BUCKET)
+    aws.cloudformation.region.page = 1
     stack = stack_of(aws)
     with pytest.raises(PortableError) as caught:
         stack.begin(Weights(90, 10), (), 0)
@@ -269,14 +279,14 @@ def test_all_pages_of_a_change_set_are_checked() -> None:
     ],
 )
 def test_any_other_change_is_refused(change: dict[str, Any], culprit: str) -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     resource = {
         "Action": "Modify",
         "LogicalResourceId": "HttpListener",
         "ResourceType": "AWS::ElasticLoadBalancingV2::Listener",
         "Replacement": "False",
     }
-    aws.other_changes = [{"Type": "Resource", "ResourceChange": resource | change}]
+    also_changes(aws, {"Type": "Resource", "ResourceChange": resource | change})
     with pytest.raises(PortableError) as caught:
         stack_of(aws).begin(Weights(90, 10), (), 0)
     assert culprit in caught.value.message
@@ -285,7 +295,7 @@ def test_any_other_change_is_refused(change: dict[str, Any], culprit: str) -> No
 
 @pytest.mark.parametrize("when", ["CreateChangeSet", "DescribeChangeSet"])
 def test_an_interruption_before_the_execution_deletes_the_change_set(when: str) -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.interrupts = [lambda aws: when in aws.calls]
     with pytest.raises(Interrupted):
         stack_of(aws).begin(Weights(90, 10), (), 0)
@@ -294,7 +304,7 @@ def test_an_interruption_before_the_execution_deletes_the_change_set(when: str) 
 
 
 def test_an_alarm_is_found_in_the_history_even_if_it_is_over() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.alarm("fargate-latency", reason="long ago")
     aws.alarm("fargate-latency", "OK")
     aws.elapsed += 600
@@ -312,7 +322,7 @@ def test_an_alarm_is_found_in_the_history_even_if_it_is_over() -> None:
 
 
 def test_an_alarm_that_was_on_before_is_named_by_its_state() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     stack = stack_of(aws)
     alarms = stack.alarms()
     aws.alarm("fargate-errors", reason="just before")
@@ -324,7 +334,7 @@ def test_an_alarm_that_was_on_before_is_named_by_its_state() -> None:
 
 
 def test_a_history_that_may_not_be_read_leaves_the_reason_of_the_event() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.fail("DescribeAlarmHistory", "AccessDenied", "not authorized")
     aws.at(60, lambda: aws.alarm("fargate-errors"))
     outcome, _ = shift(aws)
@@ -336,7 +346,7 @@ def test_a_history_that_may_not_be_read_leaves_the_reason_of_the_event() -> None
 
 
 def test_a_shift_ends_with_the_last_weights() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     outcome, lines = shift(aws)
     assert outcome == Outcome(0, "The listener has lambda 0, fargate 100.", Weights(0, 100))
     assert aws.parameters["FargateWeight"] == "100"
@@ -346,7 +356,7 @@ def test_a_shift_ends_with_the_last_weights() -> None:
 
 
 def test_a_rollback_restores_the_weights_from_before_the_shift() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.at(500, lambda: aws.alarm("fargate-errors"))
     outcome, lines = shift(aws)
     assert outcome.status == 1 and aws.listener == {"lambda": 100, "fargate": 0}
@@ -360,7 +370,7 @@ def test_a_rollback_restores_the_weights_from_before_the_shift() -> None:
 
 
 def test_a_side_that_fails_is_left_without_its_alarm() -> None:
-    aws = FakeAws(50, 50)
+    aws = DeployedStack(50, 50)
     aws.alarm("fargate-errors")
     outcome, _ = shift(aws, "lambda")
     assert outcome.status == 0 and aws.listener == {"lambda": 100, "fargate": 0}
@@ -372,7 +382,7 @@ def test_a_side_that_fails_is_left_without_its_alarm() -> None:
 
 
 def test_an_interruption_cancels_the_update() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.interrupts = [lambda aws: aws.elapsed > 400]
     outcome, _ = shift(aws)
     assert outcome.status == 130 and aws.listener == {"lambda": 90, "fargate": 10}
@@ -381,7 +391,7 @@ def test_an_interruption_cancels_the_update() -> None:
 
 
 def test_an_alarm_after_the_cancellation_did_not_cause_the_rollback() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     stack = stack_of(aws)
     stack.begin(Weights(90, 10), stack.alarms(), 300)
     aws.wait(60)
@@ -393,7 +403,7 @@ def test_an_alarm_after_the_cancellation_did_not_cause_the_rollback() -> None:
 
 
 def test_a_cancellation_that_is_too_late_is_no_error() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.interrupts = [lambda aws: aws.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"]
     stack = stack_of(aws)
     stack.poll = 0.5
@@ -405,9 +415,13 @@ def test_a_cancellation_that_is_too_late_is_no_error() -> None:
 
 
 def test_a_rollback_that_fails_names_the_command_to_continue() -> None:
-    aws = FakeAws()
-    aws.rollback_fails = "The following resource(s) failed to update: [HttpListener]."
-    aws.at(60, lambda: aws.alarm("fargate-errors"))
+    aws = DeployedStack()
+
+    def fail() -> None:
+        aws.cloudformation.failures["HttpListener"] = "it cannot be reached"
+        aws.alarm("fargate-errors")
+
+    aws.at(60, fail)
     outcome, _ = shift(aws)
     command = "aws cloudformation continue-update-rollback --stack-name portable-api-alb-test"
     assert outcome.text == (
@@ -430,7 +444,7 @@ def test_a_rollback_that_fails_names_the_command_to_continue() -> None:
     ],
 )
 def test_a_stack_that_cannot_be_updated_is_refused(status: str, text: str) -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.status = status
     with pytest.raises(PortableError, match=text):
         stack_of(aws).weights()
@@ -439,7 +453,7 @@ def test_a_stack_that_cannot_be_updated_is_refused(status: str, text: str) -> No
 
 
 def test_an_update_of_someone_else_in_between_is_refused() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.fail("ExecuteChangeSet", "ValidationError", "Stack:x is in UPDATE_IN_PROGRESS state.")
     with pytest.raises(PortableError, match="AWS refused ExecuteChangeSet: Stack:x is in UPDATE"):
         stack_of(aws).begin(Weights(90, 10), (), 0)
@@ -447,17 +461,17 @@ def test_an_update_of_someone_else_in_between_is_refused() -> None:
 
 
 def test_an_update_of_someone_else_right_after_is_not_taken_for_its_own() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     stack = stack_of(aws)
     stack.begin(Weights(90, 10), (), 0)
-    aws.at(8, lambda: aws._stack("UPDATE_IN_PROGRESS", "someone else"))
+    aws.at(8, lambda: aws.set_status("UPDATE_IN_PROGRESS", "someone else"))
     aws.wait(20)
     assert stack.progress().status == "complete"
 
 
 def test_a_stack_that_is_missing_names_what_makes_it() -> None:
-    aws = FakeAws()
-    aws.exists = False
+    aws = DeployedStack()
+    aws.status = "DELETE_COMPLETE"
     with pytest.raises(PortableError) as caught:
         stack_of(aws).weights()
     assert caught.value.message == (
@@ -483,7 +497,7 @@ def test_a_stack_that_is_missing_names_what_makes_it() -> None:
     ],
 )
 def test_what_aws_refuses_is_one_sentence(code: str | None, message: str, sentence: str) -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.fail("DescribeStacks", code, message)
     with pytest.raises(PortableError) as caught:
         stack_of(aws).weights()
@@ -492,7 +506,7 @@ def test_what_aws_refuses_is_one_sentence(code: str | None, message: str, senten
 
 @pytest.mark.parametrize("code", ["Throttling", "InternalFailure", None])
 def test_a_poll_without_an_answer_is_asked_again(code: str | None) -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.at(60, lambda: aws.fail("DescribeStackEvents", code, times=3))
     aws.at(100, lambda: aws.fail("DescribeAlarms", code, times=3))
     outcome, lines = shift(aws)
@@ -501,22 +515,22 @@ def test_a_poll_without_an_answer_is_asked_again(code: str | None) -> None:
 
 
 def test_a_change_set_is_waited_for_without_an_answer() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.fail("DescribeChangeSet", "Throttling", times=2)
     stack_of(aws).begin(Weights(90, 10), (), 0)
     assert "ExecuteChangeSet" in aws.calls
 
 
 def test_a_change_set_that_is_never_made_is_given_up() -> None:
-    aws = FakeAws()
-    aws.change_set_seconds = 10**6
+    aws = DeployedStack()
+    aws.cloudformation.region.times = Times(change_set=10**6)
     with pytest.raises(PortableError, match="has not made the change set in 300 s"):
         stack_of(aws).begin(Weights(90, 10), (), 0)
     assert not aws.change_sets
 
 
 def test_an_execution_without_an_answer_is_told_as_such() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.fail("ExecuteChangeSet", None)
     outcome, _ = shift(aws)
     assert "Whether the update to lambda 180, fargate 20 began is not known." in outcome.text
@@ -524,7 +538,7 @@ def test_an_execution_without_an_answer_is_told_as_such() -> None:
 
 
 def test_credentials_that_expire_in_a_step_leave_it_to_cloudformation() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.at(60, lambda: aws.fail("DescribeStackEvents", "ExpiredToken"))
     outcome, _ = shift(aws)
     assert outcome == Outcome(
@@ -536,7 +550,7 @@ def test_credentials_that_expire_in_a_step_leave_it_to_cloudformation() -> None:
 
 
 def test_a_call_that_is_throttled_once_is_retried_by_boto3() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.fail("DescribeStacks", "Throttling", times=1)
     assert stack_of(aws, attempts=2).weights() == Weights(100, 0)
     assert aws.calls == ["DescribeStacks"] * 2
@@ -554,7 +568,7 @@ def test_the_clients_retry_a_bounded_number_of_times(monkeypatch: pytest.MonkeyP
 
 
 def test_the_next_deployment_is_watched_by_no_alarm_of_a_shift() -> None:
-    aws = FakeAws(50, 50)
+    aws = DeployedStack(50, 50)
     outcome, _ = shift(aws, "lambda")
     assert (outcome.status, outcome.weights) == (0, Weights(100, 0))
     assert aws.parameters["LambdaWeight"] == "100" and aws.triggers == []
@@ -564,8 +578,8 @@ def test_the_next_deployment_is_watched_by_no_alarm_of_a_shift() -> None:
 
 @pytest.mark.parametrize("end", ["an alarm", "an interruption", "an interruption between steps"])
 def test_a_shift_that_ends_early_leaves_no_triggers(end: str) -> None:
-    aws = FakeAws(100, 0) if "between" in end else FakeAws(80, 20)
-    aws.rollback_keeps_triggers = True
+    aws = DeployedStack(100, 0) if "between" in end else DeployedStack(80, 20)
+    aws.cloudformation.region.rollback_keeps_triggers = True
     if end == "an alarm":
         aws.at(60, lambda: aws.alarm("fargate-errors"))
     elif end == "an interruption":
@@ -574,7 +588,7 @@ def test_a_shift_that_ends_early_leaves_no_triggers(end: str) -> None:
         aws.interrupts = [lambda aws: aws.status == "UPDATE_COMPLETE" and aws.elapsed > 60]
     outcome, _ = shift(aws)
     assert outcome.status == (1 if end == "an alarm" else 130)
-    assert aws.triggers == [] and aws.update is None
+    assert aws.triggers == [] and not aws.stack.is_busy
     assert outcome.weights and outcome.weights == Weights(*aws.listener.values())
     if end == "an interruption between steps":
         assert outcome.weights == Weights(90, 10)
@@ -584,7 +598,7 @@ def test_a_shift_that_ends_early_leaves_no_triggers(end: str) -> None:
 
 
 def test_triggers_that_stay_are_told_with_the_command_that_removes_them() -> None:
-    aws = FakeAws(50, 50)
+    aws = DeployedStack(50, 50)
     aws.at(310, lambda: aws.fail("CreateChangeSet", "AccessDenied", "not authorized"))
     outcome, _ = shift(aws)
     assert (outcome.status, outcome.weights) == (1, Weights(0, 200))
@@ -597,7 +611,7 @@ def test_triggers_that_stay_are_told_with_the_command_that_removes_them() -> Non
 
 
 def test_a_listener_that_something_else_moved_keeps_its_weights_and_the_triggers() -> None:
-    aws = FakeAws(50, 50)
+    aws = DeployedStack(50, 50)
 
     def move() -> None:
         aws.listener = {"lambda": 100, "fargate": 0}
@@ -610,7 +624,7 @@ def test_a_listener_that_something_else_moved_keeps_its_weights_and_the_triggers
 
 
 def test_triggers_of_alarms_that_are_gone_fail_a_deployment_until_they_are_removed() -> None:
-    aws = FakeAws(50, 50)
+    aws = DeployedStack(50, 50)
     stack = stack_of(aws)
     stack.begin(Weights(100, 100), stack.alarms(), 0)
     assert ended(aws, stack).status == "complete"
@@ -630,7 +644,7 @@ def test_triggers_of_alarms_that_are_gone_fail_a_deployment_until_they_are_remov
 
 
 def test_the_requests_are_those_of_the_whole_minutes_since_the_weights_are_in_force() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.traffic = {"lambda": 600, "fargate": 7}
     stack = stack_of(aws)
     stack.begin(Weights(180, 20), stack.alarms(), 300)
@@ -642,8 +656,8 @@ def test_the_requests_are_those_of_the_whole_minutes_since_the_weights_are_in_fo
 
 
 def test_metrics_that_come_late_are_waited_for() -> None:
-    aws = FakeAws()
-    aws.metrics_late = 120
+    aws = DeployedStack()
+    aws.account.cloudwatch.metrics_late = 120
     outcome, lines = shift(aws, bake=60)
     assert outcome.status == 0
     waits = [line for line in lines if "metrics come late: waiting" in line]
@@ -652,7 +666,7 @@ def test_metrics_that_come_late_are_waited_for() -> None:
 
 
 def test_whoever_may_not_see_the_requests_is_refused_before_anything_changes() -> None:
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.fail("GetMetricData", "AccessDenied", "not authorized to perform: cloudwatch:GetMetricData")
     with pytest.raises(PortableError, match="need cloudwatch:GetMetricData"):
         shift(aws)
@@ -669,15 +683,15 @@ def test_the_rights_are_those_of_the_calls_and_of_cloudformation_for_the_listene
         )
         for action in actions.split(", ")
     }
-    aws = FakeAws()
+    aws = DeployedStack()
     aws.at(500, lambda: aws.alarm("fargate-errors"))
     shift(aws)  # one that is taken back
-    interrupts: list[Callable[[FakeAws], bool]] = [
+    interrupts: list[Callable[[DeployedStack], bool]] = [
         lambda aws: aws.elapsed > 60,  # in a bake
         lambda aws: "DescribeChangeSet" in aws.calls,  # before the update
     ]
     for interrupt in interrupts:
-        interrupted = FakeAws()
+        interrupted = DeployedStack()
         interrupted.interrupts = [interrupt]
         shift(interrupted)
         aws.calls += interrupted.calls

@@ -28,10 +28,11 @@ from portable.shift.signals import ForceQuit, Signals
 from portable.shift.stack import Progress, Status
 from portable.shift.view import LiveShiftView, PlainShiftView
 from portable.weights import Weights
-from tests.portable.shift.fake_aws import FakeAws
+from tests.aws.deployed_stack import DeployedStack, serve
+from tests.aws.schedule import Times
 from tests.portable.shift.test_shift import ScriptedStack, alarm
 
-SPEED = 100  # seconds of the fake AWS in one of the test
+SPEED = 100  # seconds of the emulated AWS in one of the test
 START = """
 from portable.commands.shift import shift
 from portable.shift.aws.stack import CloudFormationStack
@@ -57,9 +58,9 @@ def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.fixture
-def aws(project: Path, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+def aws(project: Path, monkeypatch: pytest.MonkeyPatch) -> DeployedStack:
     """An account whose time only passes while the command waits."""
-    fake = FakeAws(50, 50, start=datetime.now(UTC))
+    fake = DeployedStack(50, 50, start=datetime.now(UTC))
     monkeypatch.setattr(aws_module, "clients", lambda region, profile: fake.clients())
     monkeypatch.setattr(Signals, "wait", lambda _, seconds: fake.wait(seconds))
     return fake
@@ -88,7 +89,7 @@ def weights(project: Path) -> dict[str, int]:
     return {name: found[name] for name in ("LambdaWeight", "FargateWeight")}
 
 
-def test_a_shift_is_told_and_written_down(aws: FakeAws, project: Path) -> None:
+def test_a_shift_is_told_and_written_down(aws: DeployedStack, project: Path) -> None:
     result = invoke("--to", "fargate", "--steps", "75,100", "--bake", "2m")
     assert result.exit_code == 0
     assert result.stdout == "The listener has lambda 0, fargate 100.\n"
@@ -100,7 +101,7 @@ def test_a_shift_is_told_and_written_down(aws: FakeAws, project: Path) -> None:
     assert "\x1b" not in result.stdout + result.stderr
 
 
-def test_a_rollback_is_told_and_changes_no_file(aws: FakeAws, project: Path) -> None:
+def test_a_rollback_is_told_and_changes_no_file(aws: DeployedStack, project: Path) -> None:
     before = (project / "samconfig.toml").read_text()
     aws.at(60, lambda: aws.alarm("fargate-errors"))
     result = invoke("--to", "fargate")
@@ -111,7 +112,7 @@ def test_a_rollback_is_told_and_changes_no_file(aws: FakeAws, project: Path) -> 
     assert (project / "samconfig.toml").read_text() == before
 
 
-def test_an_interruption_writes_what_stays(aws: FakeAws, project: Path) -> None:
+def test_an_interruption_writes_what_stays(aws: DeployedStack, project: Path) -> None:
     aws.interrupts = [lambda aws: aws.elapsed > 400]
     result = invoke("--to", "fargate", "--steps", "60,100")
     assert result.exit_code == 130
@@ -120,7 +121,7 @@ def test_an_interruption_writes_what_stays(aws: FakeAws, project: Path) -> None:
     assert weights(project) == {"LambdaWeight": 40, "FargateWeight": 60}
 
 
-def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: FakeAws, project: Path) -> None:
+def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: DeployedStack, project: Path) -> None:
     before = (project / "samconfig.toml").read_text()
     result = invoke("--to", "fargate", "--dry-run")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -140,7 +141,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(aws: FakeAws, project: Pat
     assert (project / "samconfig.toml").read_text() == before
 
 
-def test_weights_that_are_there_already_are_no_error(aws: FakeAws) -> None:
+def test_weights_that_are_there_already_are_no_error(aws: DeployedStack) -> None:
     result = invoke("--to", "lambda", "--steps", "10,50")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == "lambda has 50% already: lambda 50, fargate 50."
@@ -176,14 +177,14 @@ def test_a_bake_that_cloudformation_does_not_take_is_refused(bake: str, error: s
     ("bake", "warned"), [("0", True), ("60s", True), ("2m", False), ("3h", False)]
 )
 def test_a_bake_that_no_alarm_can_go_off_in_is_warned_of(
-    aws: FakeAws, bake: str, warned: bool
+    aws: DeployedStack, bake: str, warned: bool
 ) -> None:
     result = invoke("--to", "fargate", "--bake", bake, "--dry-run")
     assert result.exit_code == 0
     assert ("ends before the alarms can go off" in result.stderr) == warned
 
 
-def test_a_shift_without_requests_ends_after_its_step(aws: FakeAws, project: Path) -> None:
+def test_a_shift_without_requests_ends_after_its_step(aws: DeployedStack, project: Path) -> None:
     aws.traffic = {"lambda": 0, "fargate": 0}
     result = invoke("--to", "fargate", "--steps", "75,100", "--bake", "2m")
     assert result.exit_code == 1
@@ -202,7 +203,9 @@ def test_a_shift_without_requests_ends_after_its_step(aws: FakeAws, project: Pat
 
 
 @pytest.mark.parametrize("options", [("--yes",), ("--min-requests", "0"), ("--bake", "0")])
-def test_a_shift_without_requests_can_be_wanted(aws: FakeAws, options: tuple[str, ...]) -> None:
+def test_a_shift_without_requests_can_be_wanted(
+    aws: DeployedStack, options: tuple[str, ...]
+) -> None:
     aws.traffic = {"lambda": 0, "fargate": 0}
     result = invoke("--to", "fargate", *options)
     assert (result.exit_code, result.stdout) == (0, "The listener has lambda 0, fargate 100.\n")
@@ -210,14 +213,16 @@ def test_a_shift_without_requests_can_be_wanted(aws: FakeAws, options: tuple[str
     assert told == (options == ("--yes",))
 
 
-def test_a_minimum_is_part_of_the_command_to_go_on(aws: FakeAws) -> None:
+def test_a_minimum_is_part_of_the_command_to_go_on(aws: DeployedStack) -> None:
     result = invoke("--to", "fargate", "--steps", "75,100", "--min-requests", "100000")
     assert result.exit_code == 1 and "fewer than 100000 (--min-requests)" in result.stderr
     command = "portable shift --env test --min-requests 100000 --to fargate --steps 100 --bake 5m"
     assert f"To go on: {command}" in result.stderr
 
 
-def test_triggers_that_a_shift_left_are_removed_by_a_command(aws: FakeAws, project: Path) -> None:
+def test_triggers_that_a_shift_left_are_removed_by_a_command(
+    aws: DeployedStack, project: Path
+) -> None:
     stack = CloudFormationStack(deployment(project, "test"), aws.clients(), aws.wait, aws.now)
     stack.begin(Weights(51, 51), stack.alarms(), 0)
     while stack.progress().status is not Status.COMPLETE:
@@ -287,32 +292,24 @@ def test_an_account_that_is_not_set_is_one_sentence(
     assert result.stderr.count("\n") == 1
 
 
-def account(url: str) -> dict[str, str]:
-    """Return the environment of a process whose AWS is at `url`."""
-    return os.environ | {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "NO_PROXY": "127.0.0.1",
-    }
-
-
 @contextmanager
-def process(aws: FakeAws, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def process(aws: DeployedStack, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Run the command against `aws` in a process of its own."""
-    with aws.serve() as url:
-        command = [sys.executable, "-c", START, "--to", "fargate", *options]
-        started = subprocess.Popen(
-            command, env=account(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        lines: list[str] = []
-        try:
-            yield started, lines
-        finally:
-            if started.poll() is None:
-                started.kill()
-            started.communicate()
+    command = [sys.executable, "-c", START, "--to", "fargate", *options]
+    started = subprocess.Popen(
+        command,
+        env=aws.account.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines: list[str] = []
+    try:
+        yield started, lines
+    finally:
+        if started.poll() is None:
+            started.kill()
+        started.communicate()
 
 
 def read_until(started: subprocess.Popen[str], lines: list[str], text: str) -> None:
@@ -324,20 +321,16 @@ def read_until(started: subprocess.Popen[str], lines: list[str], text: str) -> N
     raise AssertionError(f"{text!r} is not in {lines}")
 
 
-def real_time(lambda_: int = 100, fargate: int = 0) -> FakeAws:
+@pytest.fixture
+def real_time() -> Iterator[DeployedStack]:
     """An account for a process of its own, which has the time of day from this machine."""
-    start = time.monotonic()
-    return FakeAws(
-        lambda_,
-        fargate,
-        clock=lambda: (time.monotonic() - start) * SPEED,
-        start=datetime.now(UTC),
-    )
+    with serve(speed=SPEED) as aws:
+        yield aws
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_takes_the_step_back(project: Path, number: int) -> None:
-    aws = real_time()
+def test_a_signal_takes_the_step_back(project: Path, number: int, real_time: DeployedStack) -> None:
+    aws = real_time
     with process(aws, "--bake", "180m") as (started, lines):
         read_until(started, lines, "baking")
         started.send_signal(number)
@@ -350,24 +343,23 @@ def test_a_signal_takes_the_step_back(project: Path, number: int) -> None:
     assert aws.status == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def test_ctrl_c_in_a_terminal_takes_the_step_back(project: Path) -> None:
-    aws = real_time()
-    with aws.serve() as url:
-        command = [sys.executable, "-c", START, "--to", "fargate", "--bake", "180m"]
-        environment = account(url) | {"TERM": "xterm", "COLUMNS": "120"}
-        pid, terminal = pty.fork()
-        if pid == 0:  # pragma: no cover
-            os.execve(sys.executable, command, environment)
-        shown = ""
-        try:
-            while "baking" not in shown:
-                shown += read_terminal(terminal)
-            os.write(terminal, b"\x03")
-            while more := read_terminal(terminal):
-                shown += more
-        finally:
-            os.close(terminal)
-            _, status = os.waitpid(pid, 0)
+def test_ctrl_c_in_a_terminal_takes_the_step_back(project: Path, real_time: DeployedStack) -> None:
+    aws = real_time
+    command = [sys.executable, "-c", START, "--to", "fargate", "--bake", "180m"]
+    environment = aws.account.environment | {"TERM": "xterm", "COLUMNS": "120"}
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover
+        os.execve(sys.executable, command, environment)
+    shown = ""
+    try:
+        while "baking" not in shown:
+            shown += read_terminal(terminal)
+        os.write(terminal, b"\x03")
+        while more := read_terminal(terminal):
+            shown += more
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 130, shown
     assert "shift to fargate" in shown and "lambda 90%" in shown
     assert "The step under way was taken back." in shown
@@ -385,27 +377,26 @@ def test_ctrl_c_in_a_terminal_takes_the_step_back(project: Path) -> None:
     ],
 )
 def test_a_terminal_is_asked_whether_to_go_on(
-    project: Path, answer: bytes, status: int, told: str
+    project: Path, answer: bytes, status: int, told: str, real_time: DeployedStack
 ) -> None:
-    aws = real_time()
+    aws = real_time
     aws.traffic = {"lambda": 600, "fargate": 0}
-    with aws.serve() as url:
-        options = ["--to", "fargate", "--steps", "10,100", "--bake", "2m"]
-        command = [sys.executable, "-c", START, *options]
-        environment = account(url) | {"TERM": "xterm", "COLUMNS": "300"}
-        pid, terminal = pty.fork()
-        if pid == 0:  # pragma: no cover
-            os.execve(sys.executable, command, environment)
-        shown, asked = "", 0
-        try:
-            while more := read_terminal(terminal):
-                shown += more
-                if shown.count("Go on? [y/N]") > asked:
-                    asked += 1
-                    os.write(terminal, answer)
-        finally:
-            os.close(terminal)
-            _, ended = os.waitpid(pid, 0)
+    options = ["--to", "fargate", "--steps", "10,100", "--bake", "2m"]
+    command = [sys.executable, "-c", START, *options]
+    environment = aws.account.environment | {"TERM": "xterm", "COLUMNS": "300"}
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover
+        os.execve(sys.executable, command, environment)
+    shown, asked = "", 0
+    try:
+        while more := read_terminal(terminal):
+            shown += more
+            if shown.count("Go on? [y/N]") > asked:
+                asked += 1
+                os.write(terminal, answer)
+    finally:
+        os.close(terminal)
+        _, ended = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(ended) == status, shown
     assert asked == (2 if status == 0 else 1)
     assert told in shown and "Traceback" not in shown
@@ -413,19 +404,20 @@ def test_a_terminal_is_asked_whether_to_go_on(
 
 
 @pytest.mark.parametrize("stdin", ["closed", "/dev/null"])
-def test_nobody_is_asked_without_a_terminal(project: Path, stdin: str) -> None:
-    aws = real_time()
+def test_nobody_is_asked_without_a_terminal(
+    project: Path, stdin: str, real_time: DeployedStack
+) -> None:
+    aws = real_time
     aws.traffic = {"lambda": 600, "fargate": 0}
     redirection = "<&-" if stdin == "closed" else "</dev/null"
-    with aws.serve() as url:
-        command = [sys.executable, "-c", START, "--to", "fargate", "--bake", "2m"]
-        ended = subprocess.run(
-            ["sh", "-c", f'exec "$@" {redirection}', "sh", *command],
-            env=account(url),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    command = [sys.executable, "-c", START, "--to", "fargate", "--bake", "2m"]
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *command],
+        env=aws.account.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "Send some, or give --yes. The listener has lambda 90, fargate 10." in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -440,11 +432,11 @@ def read_terminal(terminal: int) -> str:
         return ""
 
 
-def test_a_second_signal_leaves_a_process_at_once(project: Path) -> None:
-    aws = real_time()
+def test_a_second_signal_leaves_a_process_at_once(project: Path, real_time: DeployedStack) -> None:
+    aws = real_time
     with process(aws, "--bake", "180m") as (started, lines):
         read_until(started, lines, "baking")
-        aws.clock = lambda: 100.0  # it never gets to take the step back
+        aws.clock.source = lambda: 100.0  # it never gets to take the step back
         started.send_signal(signal.SIGINT)
         read_until(started, lines, "rolling back")
         started.send_signal(signal.SIGINT)
@@ -454,9 +446,9 @@ def test_a_second_signal_leaves_a_process_at_once(project: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_a_signal_before_the_shift_changes_nothing(project: Path) -> None:
-    aws = real_time()
-    aws.change_set_seconds = 10**9
+def test_a_signal_before_the_shift_changes_nothing(project: Path, real_time: DeployedStack) -> None:
+    aws = real_time
+    aws.cloudformation.region.times = Times(change_set=10**9)
     with process(aws) as (started, lines):
         read_until(started, lines, "updating")
         wait_for(lambda: "DescribeChangeSet" in aws.calls)
