@@ -158,7 +158,7 @@ def _service(root: Path, environment: str) -> Service:
         {k: text(_resolved(root, v, environment)) for k, v in read("variables").items()},
         count,
         read("platform", default="linux/x86_64"),
-        " ".join(read("image", "healthcheck", "command")),
+        " ".join(map(str, read("image", "healthcheck", "command"))),
         read("storage", default={}).get("readonly_fs", False),
         patches,
         _stop_timeout(root, patches),

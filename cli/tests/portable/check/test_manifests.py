@@ -30,6 +30,12 @@ def test_a_disagreement_is_told_once_for_all_environments(project, change, find)
     find(manifests(project), "template.yaml: ApiFunction.Properties.Timeout is 90", "idle_timeout")
 
 
+def test_a_health_check_of_another_form_is_a_disagreement(project, change, find):
+    change(SERVICE, "      - CMD\n", "      - CMD: [1]\n")
+    change(SERVICE, "'/healthz'", "'/other'")
+    find(manifests(project), "HealthCheckPath", f"{SERVICE}: image.healthcheck.command")
+
+
 def test_every_disagreement_is_told(project, change):
     change("template.yaml", "Timeout: 30", "Timeout: 90")
     change("template.yaml", "[x86_64]", "[arm64]")
