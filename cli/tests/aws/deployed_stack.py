@@ -1,26 +1,17 @@
 """The ALB stack and the one of its alarms, deployed, for the tests of `shift` and of the failover.
 
-Time stands still but in `wait`. The clients are boto3's own: botocore checks the parameters and
-reads the answers, retries and errors, as only the sending is replaced. `serve` gives the same to a
-real process.
+Time stands still but in `wait`. `serve` gives the same to a real process.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError
-from botocore.session import Session
-
 from portable.shift.aws.clients import Clients
-from tests.aws.errors import AwsError
+from tests.aws.direct import Calls, Direct
 from tests.aws.registry import NoRegistry
 from tests.aws.schedule import Times
 from tests.aws.server import ACCOUNT, Account, aws
@@ -33,8 +24,6 @@ START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 PREFIX = "portable-api-test-"
 CERTIFICATE = f"arn:aws:acm:{REGION}:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 SIDES = ("lambda", "fargate")
-SESSION = boto3.Session("key", "secret", region_name=REGION)
-LOADER = SESSION._session.get_component("data_loader")  # reads the models once
 # What the templates import, instead of the stacks that make it.
 IMPORTS = {
     "VpcId": "vpc-0123456789abcdef0",
@@ -43,10 +32,6 @@ IMPORTS = {
     "ClusterId": "cluster",
     "FunctionAlias": f"arn:aws:lambda:{REGION}:123456789012:function:api:live",
 }
-
-
-class Broken(Exception):
-    """The network gives no answer."""
 
 
 class Clock:
@@ -60,26 +45,10 @@ class Clock:
         return self.source()
 
 
-class Guard:
-    """A service that notes its calls, fails where a test says so, and amends what it answers."""
-
-    def __init__(self, owner: "DeployedStack", service: Any) -> None:
-        self.owner, self.service = owner, service
-
-    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        self.owner.calls.append(operation)
-        self.owner.raise_failure(operation)
-        if operation == "CreateChangeSet":
-            self.owner.created.append(parameters)
-        answer: dict[str, Any] = self.service.call(operation, parameters)
-        amend = self.owner.amend.get(operation)
-        return amend(answer) if amend else answer
-
-
 class DeployedStack:
-    """The stack; `calls` are the operations since it is there, `created` the change sets asked for.
+    """The stack. A test may set `interrupts`, and see or set the properties.
 
-    What a test sets is named in `__init__`; what it may see or set besides are the properties.
+    `fail` lets calls fail (`Calls`), `session` is boto3's for whatever asks it (`Direct`).
     """
 
     def __init__(
@@ -94,15 +63,14 @@ class DeployedStack:
         clock: Clock | None = None,
     ) -> None:
         self.start, self.clock = start, clock or Clock()
+        self.direct, self.noted = Direct(REGION), Calls()
         if account is None:
             account = Account(ACCOUNT, REGION, self.clock, start, Times(0, 0, 0, 0), NoRegistry())
-            account.clients = {name: self._client(name) for name in ("iam", "logs", "s3")}
-        self.account = account
-        self.cloudformation = self.account.cloudformation
-        self.calls: list[str] = []
-        self.created: list[dict[str, Any]] = []
-        self.failures: dict[str, list[tuple[Exception, int | None]]] = {}
-        self.amend: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+            account.clients = {name: self.direct.client(name) for name in ("iam", "logs", "s3")}
+        self.account = self.direct.account = account
+        self.cloudformation = account.cloudformation
+        self.fail, self.session = self.noted.fail, self.direct.session
+        self.calls = self.noted.made  # the operations since the stack is there
         self.interrupts: list[Callable[[DeployedStack], bool]] = []
         certificate = {"CertificateArn": CERTIFICATE} if https else {}
         weights = {"LambdaWeight": str(lambda_), "FargateWeight": str(fargate)}
@@ -110,10 +78,7 @@ class DeployedStack:
         self._create(NAME, "template.yaml", weights | certificate)
         state = "enabled" if failover else "disabled"
         self._create(ALARMS, "alarms.yaml", {"Failover": state})
-        services = self.account.requests.services
-        self.account.requests.services = {
-            name: Guard(self, service) for name, service in services.items()
-        }
+        self.noted.watch(account)
         self.cloudformation.region.times = Times(change_set=2, begun=1, resource=4, clean=2, poll=1)
 
     # What a test does.
@@ -144,14 +109,6 @@ class DeployedStack:
 
         self.cloudformation.schedule.start(object(), steps())
 
-    def fail(
-        self, operation: str, code: str | None, message: str = "", times: int | None = None
-    ) -> None:
-        """Answer an operation with an error, `times` or always; without a code not at all."""
-        status = 500 if code == "InternalFailure" else 400
-        error = AwsError(code, message, status) if code else Broken()
-        self.failures.setdefault(operation, []).append((error, times))
-
     def alarm(self, name: str, state: str = "ALARM", reason: str = "Threshold Crossed: 9") -> None:
         """Set the state of a leaf, such as `fargate-errors`, and of what is made of it."""
         self.account.cloudwatch.set(f"{PREFIX}{name}", state, f"{reason}.")
@@ -160,18 +117,10 @@ class DeployedStack:
         """Let something else change the status of the stack, with its event."""
         self.cloudformation.region.set_status(self.stack, status, reason)
 
-    def session(self) -> boto3.Session:
-        """Return a session whose clients send here."""
-        botocore = Session()
-        botocore.register_component("data_loader", LOADER)
-        session = boto3.Session("key", "secret", region_name=REGION, botocore_session=botocore)
-        session.events.register("before-send", self._send)
-        return session
-
     def clients(self, attempts: int = 1) -> Clients:
         """Return boto3's clients, sending here."""
-        made = [self._client(name, attempts) for name in ("cloudformation", "cloudwatch", "elbv2")]
-        return Clients(*made, REGION)
+        names = ("cloudformation", "cloudwatch", "elbv2")
+        return Clients(*(self.direct.client(name, attempts) for name in names), REGION)
 
     # What it sees.
 
@@ -183,6 +132,11 @@ class DeployedStack:
     @elapsed.setter
     def elapsed(self, seconds: float) -> None:
         self.clock.elapsed = seconds
+
+    @property
+    def created(self) -> list[dict[str, Any]]:
+        """What the change sets were asked for with."""
+        return self.noted.requests.get("CreateChangeSet", [])
 
     @property
     def stack(self) -> Stack:
@@ -265,14 +219,6 @@ class DeployedStack:
         members = self.stack.members
         return {side: members[f"{side.capitalize()}TargetGroup"].physical_id for side in SIDES}
 
-    def raise_failure(self, operation: str) -> None:
-        """Raise what a test wants an operation to end in."""
-        for index, (error, times) in enumerate(self.failures.get(operation, [])):
-            if times is not None:
-                self.failures[operation][index] = (error, times - 1)
-            if times is None or times > 0:
-                raise error
-
     def _export(self) -> None:
         """Export what the templates import; what would be behind it is not asked for."""
         exports = self.cloudformation.region.add_stack("imported")
@@ -296,29 +242,6 @@ class DeployedStack:
         assert stack.status == "CREATE_COMPLETE", stack.events
         del stack.events[:-1]  # of long ago
 
-    def _client(self, service: str, attempts: int = 1) -> Any:
-        config = Config(retries={"mode": "standard", "total_max_attempts": attempts})
-        client = SESSION.client(service, config=config)
-        client.meta.events.register("before-send", self._send)
-        return client
-
-    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        body = request.body
-        headers = {
-            name: value.decode() if isinstance(value, bytes) else value
-            for name, value in request.headers.items()
-        }
-        try:
-            status, found, answer = self.account.requests.respond(
-                request.method,
-                request.url,
-                headers,
-                body.encode() if isinstance(body, str) else body,
-            )
-        except Broken:
-            raise EndpointConnectionError(endpoint_url=request.url) from None
-        return AWSResponse(request.url, status, dict(found), _Raw(answer))
-
 
 @contextmanager
 def serve(lambda_: int = 100, fargate: int = 0, *, speed: float) -> Iterator[DeployedStack]:
@@ -331,8 +254,3 @@ def serve(lambda_: int = 100, fargate: int = 0, *, speed: float) -> Iterator[Dep
     start = datetime.now(UTC)
     with aws(REGION, clock, start, Times(0, 0, 0, 0), images=False) as account:
         yield DeployedStack(lambda_, fargate, start=start, account=account, clock=clock)
-
-
-class _Raw(BytesIO):
-    def stream(self, **_: object) -> Iterator[bytes]:
-        yield self.read()
