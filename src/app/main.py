@@ -1,7 +1,6 @@
 """The FastAPI application. Your routes go here; neither target needs to know of them."""
 
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,4 +37,4 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-app = create_app(Settings.from_environment(os.environ))
+app = create_app(Settings())

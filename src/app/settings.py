@@ -4,4 +4,4 @@ from portable_runtime.settings import BaseSettings
 
 
 class Settings(BaseSettings):
-    """Add yours here, as in `table_name: str`: the variable of the same name in upper case."""
+    """Add yours here, as in `database_url: SecretStr`, which is read from `DATABASE_URL`."""

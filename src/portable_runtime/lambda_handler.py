@@ -10,7 +10,7 @@ from portable_runtime.app_loader import load_app
 from portable_runtime.idle import busy, on_sigterm
 from portable_runtime.lambda_app import LambdaApp
 from portable_runtime.logs import configure_logging
-from portable_runtime.settings import BaseSettings
+from portable_runtime.target_settings import TargetSettings
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -42,7 +42,7 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-settings = BaseSettings.from_environment(os.environ)
+settings = TargetSettings()
 configure_logging(settings.log_level, settings.execution_environment)
 lambda_app = LambdaApp(load_app(settings.asgi_app))
 if threading.current_thread() is threading.main_thread():

@@ -1,20 +1,20 @@
 """The Fargate side: `python -m portable_runtime.server` serves the app with uvicorn."""
 
 import gc
-import os
 import sys
 
 import uvicorn
 
 from portable_runtime.app_loader import load_app
 from portable_runtime.logs import configure_logging
-from portable_runtime.settings import ServerSettings, SettingsError
+from portable_runtime.settings import SettingsError
+from portable_runtime.target_settings import ServerSettings
 
 
 def main() -> None:
     """Serve until SIGTERM, then finish the requests in flight; exit 1 on a bad setting."""
     try:
-        settings = ServerSettings.from_environment(os.environ)
+        settings = ServerSettings()
         configure_logging(settings.log_level, settings.execution_environment)
         app = load_app(settings.asgi_app)
     except SettingsError as error:

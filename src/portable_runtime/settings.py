@@ -1,72 +1,58 @@
-"""Settings, read once from the environment when a target starts."""
+"""Settings: environment variables, read when a target starts, and refused by name."""
 
-from collections.abc import Mapping
-from ipaddress import ip_network
-from typing import Any, Literal, Self
+import json
+import os
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+import pydantic_settings
+from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
 
 
 class SettingsError(Exception):
     """An environment variable is missing or has a value that is not accepted."""
 
 
-class BaseSettings(BaseModel):
-    """What both targets read: upper-case environment variables of the same names."""
+class BaseSettings(pydantic_settings.BaseSettings):
+    """What an app's own settings inherit from, as they would from pydantic-settings.
 
-    # A sandbox never builds the validator of `ServerSettings`.
-    # The other engine, in Rust, takes more than all the rest of the validation.
-    model_config = ConfigDict(frozen=True, defer_build=True, regex_engine="python-re")
-
-    execution_environment: Literal["lambda", "ecs"]
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    asgi_app: str = Field("app.main:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the settings from `environment`; raise `SettingsError` naming the variable."""
-        names = {name.upper(): name for name in cls.model_fields}
-        given = {names[key]: value for key, value in environment.items() if key in names}
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            raise SettingsError(" ".join(map(_sentence, error.errors()))) from None
-
-
-class ServerSettings(BaseSettings):
-    """What only the Fargate side reads. Times are in seconds.
-
-    The keep-alive is longer than the ALB's idle timeout (60), or the ALB answers 502 for a
-    request that it sends on a connection that is just closing; the graceful shutdown ends
-    before the task's stop timeout (30).
-    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
+    A field `database_url` is read from `DATABASE_URL`, one of a nested model from
+    `DATABASE__HOST`, a list is JSON. A file `.env` is read where no target starts the app.
+    `SettingsError` says which variable is missing or wrong, but no value: it may be a secret.
     """
 
-    host: str = "0.0.0.0"  # noqa: S104 - a task is reached through its network interface only
-    port: int = Field(8080, ge=1, le=65535)
-    keep_alive_seconds: int = Field(75, ge=1)
-    graceful_shutdown_seconds: int = Field(25, ge=1)
-    forwarded_allow_ips: str = "127.0.0.1"
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_nested_delimiter="__",
+        defer_build=True,  # until it is read: a sandbox never reads those of the server
+        # The other engine, in Rust, takes more than all the rest of the validation.
+        regex_engine="python-re",
+    )
+    shows_values: ClassVar[bool] = False  # in a SettingsError
 
-    @field_validator("forwarded_allow_ips")
+    # `local` is for `fastapi dev` and the like: the image's entry points insist on the variable.
+    execution_environment: Literal["lambda", "ecs", "local"] = "local"
+
+    def __init__(self, **values: Any) -> None:
+        file = None if "EXECUTION_ENVIRONMENT" in os.environ else ".env"
+        try:
+            super().__init__(_env_file=file, **values)
+        except ValidationError as error:
+            raise SettingsError(" ".join(map(self._sentence, error.errors()))) from None
+        except pydantic_settings.SettingsError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, json.JSONDecodeError) else ""
+            raise SettingsError(f"{str(error).capitalize()}: {cause}.") from None
+
     @classmethod
-    def _networks(cls, value: str) -> str:
-        # Trusting everybody, uvicorn takes the left-most X-Forwarded-For entry, which any client
-        # can forge; what is no network it compares as text, and so never trusts.
-        for part in value.split(","):
-            try:
-                everybody = ip_network(part.strip()).prefixlen == 0
-            except ValueError:
-                everybody = True
-            if everybody:
-                raise ValueError("name the load balancer's subnets, as in 10.0.0.0/24,10.0.1.0/24")
-        return value
-
-
-def _sentence(error: Any) -> str:
-    name = str(error["loc"][0]).upper()
-    if error["type"] == "missing":
-        allowed = BaseSettings.model_fields[error["loc"][0]].annotation.__args__  # type: ignore[union-attr]
-        return f"{name} is not set: it should be {' or '.join(map(repr, allowed))}."
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{name} is {error['input']!r}: {message[:1].lower()}{message[1:]}."
+    def _sentence(cls, error: Any) -> str:
+        name = "__".join(map(str, error["loc"])).upper() or cls.__name__
+        if error["type"] == "missing":
+            field = cls.model_fields.get(error["loc"][0])
+            if field and get_origin(field.annotation) is Literal:
+                accepted = " or ".join(map(repr, get_args(field.annotation)))
+                return f"{name} is not set: it should be {accepted}."
+            return f"{name} is not set."
+        value = f" is {error['input']!r}" if cls.shows_values else ""
+        message = error["msg"].removeprefix("Value error, ")
+        return f"{name}{value}: {message[:1].lower()}{message[1:]}."

@@ -18,7 +18,7 @@ from fastapi import Depends
 def database():
     raise RuntimeError("not in a test")
 
-app = create_app(Settings.from_environment(os.environ))
+app = create_app(Settings())
 
 @app.get("/row")
 def row(value: str = Depends(database)) -> str:

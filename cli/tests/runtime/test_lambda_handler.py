@@ -17,10 +17,10 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
+from app.settings import Settings
 from portable.local.lambda_side.events import response as alb_response
 from portable_runtime.lambda_app import EventError, LambdaApp
 from portable_runtime.logs import configure_logging
-from portable_runtime.settings import BaseSettings
 
 CONTEXT = SimpleNamespace(
     aws_request_id="invocation-1", get_remaining_time_in_millis=lambda: 10_000
@@ -99,9 +99,7 @@ def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, ev
     (on_lambda,) = request_lines(capsys.readouterr().out)
 
     async def on_fargate() -> None:
-        app = importlib.import_module("app.main").create_app(
-            BaseSettings(execution_environment="ecs")
-        )
+        app = importlib.import_module("app.main").create_app(Settings(execution_environment="ecs"))
         headers = {name: values[0] for name, values in sent["multiValueHeaders"].items()}
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
@@ -163,9 +161,7 @@ def test_an_app_without_a_lifespan_works(lambda_app, event):
 
 
 def test_an_exception_is_a_500_and_an_error_in_the_log(lambda_app, event, capsys):
-    app = importlib.import_module("app.main").create_app(
-        BaseSettings(execution_environment="lambda")
-    )
+    app = importlib.import_module("app.main").create_app(Settings(execution_environment="lambda"))
 
     @app.get("/fails")
     async def fails() -> None:

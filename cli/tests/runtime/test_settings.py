@@ -1,89 +1,114 @@
-"""BaseSettings: read once from a mapping, refused by name."""
+"""An app's own settings: what people know of pydantic-settings, and sentences without values."""
+
+import os
+import subprocess
+import sys
 
 import pytest
+from pydantic import BaseModel, Field, SecretStr
 
-from portable_runtime.settings import BaseSettings, ServerSettings, SettingsError
-
-ECS = {"EXECUTION_ENVIRONMENT": "ecs"}
-
-
-def test_defaults():
-    settings = ServerSettings.from_environment(ECS)
-    assert settings.model_dump() == {
-        "execution_environment": "ecs",
-        "log_level": "INFO",
-        "asgi_app": "app.main:app",
-        "host": "0.0.0.0",  # noqa: S104
-        "port": 8080,
-        "keep_alive_seconds": 75,
-        "graceful_shutdown_seconds": 25,
-        "forwarded_allow_ips": "127.0.0.1",
-    }
+from portable_runtime.settings import BaseSettings, SettingsError
+from tests.runtime.server_process import ROOT
 
 
-def test_every_variable_is_read_and_others_are_not():
-    given = {
-        "EXECUTION_ENVIRONMENT": "lambda",
-        "LOG_LEVEL": "DEBUG",
-        "ASGI_APP": "package.main:api.app",
-        "HOST": "::1",
-        "PORT": "9000",
-        "KEEP_ALIVE_SECONDS": "90",
-        "GRACEFUL_SHUTDOWN_SECONDS": "5",
-        "FORWARDED_ALLOW_IPS": "10.0.0.0/24,10.0.1.0/24",
-    }
-    settings = ServerSettings.from_environment(given | {"log_level": "x", "OTHER": "y"})
-    assert {key.upper(): str(value) for key, value in settings.model_dump().items()} == given
+class Database(BaseModel):
+    host: str
+    port: int = 5432
 
 
-def test_the_lambda_side_does_not_read_the_servers_variables():
-    BaseSettings.from_environment({"EXECUTION_ENVIRONMENT": "lambda", "PORT": "none"})
+class Settings(BaseSettings):
+    database_url: str
+    api_key: SecretStr = Field(min_length=20)
+    hosts: list[str] = Field([])
+    ports: list[int] = Field([])
+    database: Database | None = None
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path):
+    """Settings that are complete, and a folder without a file `.env`."""
+    monkeypatch.delenv("EXECUTION_ENVIRONMENT", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgres://user:hunter2@db")
+    monkeypatch.setenv("API_KEY", "hunter2-hunter2-hunter2")
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def refused(settings: type[BaseSettings] = Settings) -> str:
+    with pytest.raises(SettingsError) as error:
+        settings()
+    assert "hunter2" not in str(error.value)
+    return str(error.value)
+
+
+def test_lists_and_nested_values(environment):
+    environment.setenv("HOSTS", '["a", "b"]')
+    environment.setenv("DATABASE__HOST", "db")
+    settings = Settings()
+    assert (settings.hosts, settings.database) == (["a", "b"], Database(host="db"))
+    assert "hunter2" not in repr(settings.api_key)
+
+
+def test_a_required_variable_that_is_missing_is_named(environment):
+    environment.delenv("DATABASE_URL")
+    environment.delenv("API_KEY")
+    assert refused() == "DATABASE_URL is not set. API_KEY is not set."
+
+
+def test_a_value_that_may_be_a_secret_is_never_told(environment):
+    environment.setenv("API_KEY", "hunter2")
+    assert refused().startswith("API_KEY: ")
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "message"),
     [
-        ("EXECUTION_ENVIRONMENT", "fargate"),
-        ("EXECUTION_ENVIRONMENT", ""),
-        ("LOG_LEVEL", "info"),
-        ("LOG_LEVEL", "LOUD"),
-        ("ASGI_APP", "main"),
-        ("ASGI_APP", "main:"),
-        ("ASGI_APP", "main app:app"),
-        ("PORT", "0"),
-        ("PORT", "65536"),
-        ("PORT", "http"),
-        ("KEEP_ALIVE_SECONDS", "0"),
-        ("KEEP_ALIVE_SECONDS", "1.5"),
-        ("GRACEFUL_SHUTDOWN_SECONDS", "-1"),
-        ("GRACEFUL_SHUTDOWN_SECONDS", "long"),
-        ("FORWARDED_ALLOW_IPS", "*"),
-        ("FORWARDED_ALLOW_IPS", "10.0.0.0/24,*"),
-        ("FORWARDED_ALLOW_IPS", "0.0.0.0/0"),  # the wildcard in other words
-        ("FORWARDED_ALLOW_IPS", "10.0.0.0/33"),
-        ("FORWARDED_ALLOW_IPS", "10.0.0.0/24;10.0.1.0/24"),
+        ("HOSTS", "hunter2", "hosts"),
+        ("HOSTS", '["hunter2"', "hosts"),
+        ("PORTS", '[80, "hunter2"]', "PORTS__1: input should be a valid integer"),
+        ("DATABASE__PORT", "hunter2", "DATABASE__HOST is not set. DATABASE__PORT: input should"),
+        ("EXECUTION_ENVIRONMENT", "hunter2", "EXECUTION_ENVIRONMENT: input should be 'lambda', "),
     ],
 )
-def test_a_bad_value_is_named(name, value):
-    with pytest.raises(SettingsError) as error:
-        ServerSettings.from_environment(ECS | {name: value})
-    message = str(error.value)
-    assert message.startswith(f"{name} is {value!r}: ")
-    assert message.endswith(".")
-    assert "value error" not in message.lower()
+def test_a_wrong_value_is_named(environment, name, value, message):
+    environment.setenv(name, value)
+    assert message in refused()
 
 
-def test_a_missing_environment_names_the_values():
-    with pytest.raises(SettingsError) as error:
-        BaseSettings.from_environment({})
-    assert str(error.value) == "EXECUTION_ENVIRONMENT is not set: it should be 'lambda' or 'ecs'."
+def test_a_validator_of_ones_own_speaks(environment):
+    class Own(Settings):
+        def model_post_init(self, context: object) -> None:
+            raise ValueError("the two exclude each other")
+
+    assert refused(Own) == "Own: the two exclude each other."
 
 
-def test_every_fault_is_named_at_once():
-    with pytest.raises(SettingsError, match=r"LOG_LEVEL is 'x'.*PORT is 'y'"):
-        ServerSettings.from_environment(ECS | {"LOG_LEVEL": "x", "PORT": "y"})
+def test_a_file_is_read_off_the_targets_only(environment, tmp_path):
+    (tmp_path / ".env").write_text("DATABASE_URL=from-the-file\nANOTHER=x\n")
+    environment.delenv("DATABASE_URL")
+    settings = Settings()
+    assert (settings.database_url, settings.execution_environment) == ("from-the-file", "local")
+    environment.setenv("EXECUTION_ENVIRONMENT", "ecs")
+    assert refused() == "DATABASE_URL is not set."
 
 
-def test_settings_do_not_change():
-    with pytest.raises(ValueError, match="frozen"):
-        BaseSettings.from_environment(ECS).log_level = "DEBUG"
+def test_the_app_is_imported_without_any_variable():
+    """As `uvicorn app.main:app` and `fastapi dev` do from a checkout."""
+    script = "from app.main import app; print(app.title)"
+    environment = {"PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "Portable API\n", done.stderr
+
+
+def test_a_variable_of_the_app_that_is_missing_is_one_sentence_of_the_server(tmp_path):
+    (tmp_path / "users_app.py").write_text(
+        "from portable_runtime.settings import BaseSettings\n"
+        "class Settings(BaseSettings):\n    database_url: str\n"
+        "settings = Settings()\n"
+    )
+    variables = {"EXECUTION_ENVIRONMENT": "ecs", "ASGI_APP": "users_app:app"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), **variables}
+    command = [sys.executable, "-m", "portable_runtime.server"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "DATABASE_URL is not set.\n")

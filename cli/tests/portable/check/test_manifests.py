@@ -5,7 +5,7 @@ import pytest
 from portable.check.manifests import manifests, variables
 from portable.manifests.problem import Severity
 from portable.manifests.variables import DIFFERENT
-from portable_runtime.settings import BaseSettings, ServerSettings
+from portable_runtime.target_settings import ServerSettings, TargetSettings
 
 SERVICE = "copilot/api/manifest.yml"
 SAM_PLACE = "template.yaml: ApiFunction.Properties.Environment.Variables"
@@ -20,7 +20,7 @@ def test_those_of_this_repository_agree(project):
 
 def test_what_differs_on_purpose_is_the_side_and_what_only_the_server_reads():
     servers = {
-        name.upper() for name in ServerSettings.model_fields.keys() - BaseSettings.model_fields
+        name.upper() for name in ServerSettings.model_fields.keys() - TargetSettings.model_fields
     }
     assert DIFFERENT.keys() == {"EXECUTION_ENVIRONMENT", *servers}
 

@@ -8,7 +8,7 @@ import pytest
 from portable.errors import PortableError
 from portable.manifests import agreement
 from portable.manifests.system import load
-from portable_runtime.settings import ServerSettings
+from portable_runtime.target_settings import ServerSettings
 
 ALB = "alb/template.yaml"
 SAM = "template.yaml"
