@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tests.aws.actors import Made, OnlySchema, Resource, ResourceFailed
+from tests.aws.actors import ResourceFailed
 from tests.aws.ecr import Ecr
 from tests.aws.elbv2 import Elbv2
 from tests.aws.errors import AwsError
@@ -78,31 +78,26 @@ class Ecs(Service):
         self.services: dict[str, EcsService] = {}
         self.seconds = 2.0
         self.failing = ""
-        self.actors = {
-            "AWS::ECS::Cluster": ClusterActor(self),
-            "AWS::ECS::TaskDefinition": TaskDefinitionActor(self),
-            "AWS::ECS::Service": ServiceActor(self),
-        }
 
     # Operations.
 
     def describe_clusters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         wanted = [name.rpartition("/")[2] for name in parameters.get("clusters") or ["default"]]
         found = [
-            {"clusterArn": arn, "clusterName": _last(arn), "status": "ACTIVE"}
+            {"clusterArn": arn, "clusterName": last(arn), "status": "ACTIVE"}
             for arn in self.clusters
-            if _last(arn) in wanted
+            if last(arn) in wanted
         ]
         missing = set(wanted) - {cluster["clusterName"] for cluster in found}
         return {"clusters": found, "failures": [{"arn": n, "reason": "MISSING"} for n in missing]}
 
     def describe_services(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        wanted = [_last(name) for name in parameters["services"]]
-        cluster = _last(parameters.get("cluster", "default"))
+        wanted = [last(name) for name in parameters["services"]]
+        cluster = last(parameters.get("cluster", "default"))
         found = [
             service
             for service in self.services.values()
-            if service.name in wanted and _last(service.cluster) == cluster
+            if service.name in wanted and last(service.cluster) == cluster
         ]
         missing = set(wanted) - {service.name for service in found}
         return {
@@ -111,15 +106,15 @@ class Ecs(Service):
         }
 
     def list_services(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        cluster = _last(parameters.get("cluster", "default"))
-        found = [arn for arn, each in self.services.items() if _last(each.cluster) == cluster]
+        cluster = last(parameters.get("cluster", "default"))
+        found = [arn for arn, each in self.services.items() if last(each.cluster) == cluster]
         return {"serviceArns": found}
 
     def list_services_by_namespace(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"serviceArns": []}
 
     def describe_task_definition(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        name = _last(parameters["taskDefinition"])
+        name = last(parameters["taskDefinition"])
         family, _, revision = name.partition(":")
         arn = f"{self.prefix}:task-definition/{family}:{revision or self.revisions.get(family)}"
         if arn not in self.task_definitions:
@@ -136,7 +131,7 @@ class Ecs(Service):
         name = parameters.get("serviceName", "")
         return {
             "taskArns": [
-                f"{self.prefix}:task/{_last(service.cluster)}/{number:032x}"
+                f"{self.prefix}:task/{last(service.cluster)}/{number:032x}"
                 for service in self.services.values()
                 if name in ("", service.name, service.arn)
                 for number in range(len(service.addresses))
@@ -148,7 +143,7 @@ class Ecs(Service):
         return {"tasks": tasks, "failures": []}
 
     def update_service(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        [service] = [s for s in self.services.values() if s.name == _last(parameters["service"])]
+        [service] = [s for s in self.services.values() if s.name == last(parameters["service"])]
         if parameters.get("forceNewDeployment"):
             self.deploy(service)
         return {"service": self._described(service)}
@@ -169,7 +164,7 @@ class Ecs(Service):
         """Begin a deployment of what the service's properties say now."""
         service.deployment = self.deployment(service.properties)
         task = service.deployment.task_definition
-        self.event(service, f"has started a deployment of {_last(task)}.")
+        self.event(service, f"has started a deployment of {last(task)}.")
 
     def go_on(self, service: EcsService) -> str | None:
         """Let time pass for a deployment; return what it waits for, None once it is complete.
@@ -263,7 +258,7 @@ class Ecs(Service):
         }
 
 
-def _last(arn: str) -> str:
+def last(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
@@ -272,85 +267,3 @@ def _lower(value: Any) -> Any:
     if isinstance(value, dict):
         return {key[:1].lower() + key[1:]: _lower(item) for key, item in value.items()}
     return [_lower(item) for item in value] if isinstance(value, list) else value
-
-
-class ClusterActor(OnlySchema):
-    def __init__(self, ecs: Ecs) -> None:
-        self.ecs = ecs
-
-    def create(self, resource: Resource) -> Made:
-        name = resource.properties.get("ClusterName", resource.physical_id)
-        arn = f"{self.ecs.prefix}:cluster/{name}"
-        self.ecs.clusters[arn] = resource.properties
-        self.ecs.tagging.put(arn, resource)
-        return Made(name, {"Arn": arn})
-
-    def delete(self, resource: Resource) -> None:
-        arn = f"{self.ecs.prefix}:cluster/{resource.physical_id}"
-        if any(
-            _last(service.cluster) == resource.physical_id for service in self.ecs.services.values()
-        ):
-            raise ResourceFailed("The Cluster cannot be deleted while Services are active.")
-        self.ecs.clusters.pop(arn, None)
-        self.ecs.tagging.tagged.pop(arn, None)
-
-
-class TaskDefinitionActor(OnlySchema):
-    def __init__(self, ecs: Ecs) -> None:
-        self.ecs = ecs
-
-    def create(self, resource: Resource) -> Made:
-        family = resource.properties.get("Family", resource.physical_id.rpartition("/")[2])
-        revision = self.ecs.revisions.get(family, 0) + 1
-        self.ecs.revisions[family] = revision
-        arn = f"{self.ecs.prefix}:task-definition/{family}:{revision}"
-        self.ecs.task_definitions[arn] = {"Family": family} | resource.properties
-        return Made(arn, {"TaskDefinitionArn": arn})
-
-
-class ServiceActor(OnlySchema):
-    def __init__(self, ecs: Ecs) -> None:
-        self.ecs = ecs
-
-    def create(self, resource: Resource) -> Made:
-        given, ecs = resource.properties, self.ecs
-        self._check(given)
-        cluster = given.get("Cluster", "default")
-        if f"{ecs.prefix}:cluster/{_last(cluster)}" not in ecs.clusters:
-            raise ResourceFailed("Cluster not found.")
-        name = given.get("ServiceName") or (
-            f"{resource.stack_name}-{resource.logical_id}-{secrets.token_hex(6)}"
-        )
-        arn = f"{ecs.prefix}:service/{_last(cluster)}/{name}"
-        begun, where = ecs.deployment(given), f"{ecs.prefix}:cluster/{_last(cluster)}"
-        service = EcsService(arn, name, where, given, begun, ecs.now())
-        ecs.services[arn] = service
-        ecs.deploy(service)
-        ecs.tagging.put(arn, resource)
-        return Made(arn, {"Name": name, "ServiceArn": arn})
-
-    def update(self, resource: Resource, before: dict[str, Any]) -> Made:
-        self._check(resource.properties)
-        service = self.ecs.services[resource.physical_id]
-        service.properties = resource.properties
-        self.ecs.deploy(service)
-        return Made()
-
-    def delete(self, resource: Resource) -> None:
-        if service := self.ecs.services.pop(resource.physical_id, None):
-            self.ecs.stop(service)
-        self.ecs.tagging.tagged.pop(resource.physical_id, None)
-
-    def busy(self, resource: Resource) -> str | None:
-        return self.ecs.go_on(self.ecs.services[resource.physical_id])
-
-    def _check(self, given: dict[str, Any]) -> None:
-        for balancer in given.get("LoadBalancers", []):
-            arn = balancer["TargetGroupArn"]
-            if arn not in self.ecs.elbv2.target_groups:
-                raise ResourceFailed(f"The specified target group does not exist: {arn}")
-            if not self.ecs.elbv2.used(arn):
-                raise ResourceFailed(
-                    f"The target group with targetGroupArn {arn} does not have an associated load"
-                    " balancer."
-                )

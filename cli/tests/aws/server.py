@@ -31,6 +31,7 @@ import boto3
 from botocore.config import Config
 from moto.moto_api._internal.models import moto_api_backend
 
+from tests.aws import ecs_resources, elbv2_resources, storage
 from tests.aws.cloudformation import CloudFormation
 from tests.aws.cloudwatch import CloudWatch
 from tests.aws.docker_engine import docker_engine
@@ -43,7 +44,7 @@ from tests.aws.quotas import Quotas
 from tests.aws.registry import NoRegistry, Registry, registry
 from tests.aws.routing import Requests
 from tests.aws.schedule import Times
-from tests.aws.storage import Policies, accepts_logs, actors
+from tests.aws.storage import Policies, accepts_logs
 from tests.aws.tagging import Tagging
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -101,12 +102,15 @@ class Account:
         self.ecs = Ecs(
             account, region, self.elbv2, self.ecr, self.tagging, self.cloudwatch.state, seconds, now
         )
-        acting = (self.ecr, self.functions, self.elbv2, self.cloudwatch, self.ecs)
         self.cloudformation = CloudFormation(
             account=account,
             region=region,
-            actors=actors(self.client, self.tagging, self.policies)
-            | {kind: actor for service in acting for kind, actor in service.actors.items()},
+            actors=storage.actors(self.client, self.tagging, self.policies)
+            | self.ecr.actors
+            | self.functions.actors
+            | self.cloudwatch.actors
+            | elbv2_resources.actors(self.elbv2)
+            | ecs_resources.actors(self.ecs),
             clock=clock,
             epoch=epoch,
             times=times,
