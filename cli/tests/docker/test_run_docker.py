@@ -1,5 +1,7 @@
 """`portable run --docker`: both targets from the image that `sam build` made."""
 
+import json
+import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -7,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.docker.conftest import Run
+from tests.portable.load import wait_until
 from tests.portable.local_run import PORTABLE, ROOT, LocalRun, local_run
+from tests.portable.secret_manifests import declare
 
 
 def containers(run: Run) -> list[str]:
@@ -27,12 +31,30 @@ def test_both_targets_answer_from_the_image(image: str, run: Run, environment: s
     assert containers(run) == []
 
 
+def test_a_secret_is_in_the_container_and_on_no_command_line(
+    image: str, run: Run, tmp_path: Path
+) -> None:
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("alb", "copilot"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    declare(tmp_path, {"KEY": "'{{resolve:secretsmanager:key}}'"}, "secrets: {KEY: key}\n")
+    (tmp_path / ".env").write_text('KEY="first line\nhunter2"\n')
+    with local_run("--docker", cwd=tmp_path) as local:
+        for container in containers(run):
+            template = "{{json .Config.Env}}"
+            inspected = run("docker", "inspect", "--format", template, container)
+            assert "KEY=first line\nhunter2" in json.loads(inspected.stdout)
+        for pid in local.descendants():
+            assert b"hunter2" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def test_a_container_that_is_killed_is_replaced(image: str, run: Run) -> None:
     with local_run("--docker", "--lambda-weight", "0") as local, local.client() as client:
         tasks = [name for name in containers(run) if "task" in name_of(run, name)]
         run("docker", "kill", *tasks)
-        while sum("is healthy" in line for line in local.err if "task" in line) < 4:
-            assert local.process.poll() is None
+        wait_until(lambda: sum("is healthy" in text for text in local.err if "task" in text) >= 4)
         assert client.get("/").json() == "Hello from ecs"
     assert containers(run) == []
 

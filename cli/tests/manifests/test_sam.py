@@ -1,5 +1,6 @@
 """template.yaml and samconfig.toml, as the SAM CLI reads them."""
 
+import copy
 import json
 import os
 import re
@@ -286,20 +287,64 @@ def test_metrics_are_made_of_the_request_lines_by_version(
     assert [item["Name"] for item in watched["Dimensions"]] == [dimension["Key"]]
 
 
-def test_function_may_write_its_own_logs_and_nothing_else(
+def unbounded(role: dict[str, Any]) -> list[object]:
+    """Return what a role may do to everything, or everything to something."""
+    found: list[object] = list(role.get("ManagedPolicyArns", []))  # AWS's own ones name "*"
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for key in ("Action", "Resource"):
+                value = statement.get(key, "*")  # NotAction, NotResource
+                for item in value if isinstance(value, list) else [value]:
+                    if statement["Effect"] == "Allow" and re.fullmatch(r"[\w-]*:?\*", str(item)):
+                        found.append(statement)
+    return found
+
+
+def test_function_may_write_its_own_logs_and_what_the_app_needs_by_name(
     translated: dict[str, Any], function: dict[str, Any]
 ) -> None:
     assert function["Role"] == {"Fn::GetAtt": ["ExecutionRole", "Arn"]}
     role = translated["Resources"]["ExecutionRole"]["Properties"]
-    assert sorted(role) == ["AssumeRolePolicyDocument", "Policies"]
-    (policy,) = role["Policies"]
-    assert policy["PolicyDocument"]["Statement"] == [
+    (logs,) = (policy for policy in role["Policies"] if policy["PolicyName"] == "WriteLogs")
+    assert logs["PolicyDocument"]["Statement"] == [
         {
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
             "Resource": {"Fn::GetAtt": ["LogGroup", "Arn"]},
         }
     ]
+    assert unbounded(role) == []
+
+
+SECRETS_PAGE = (ROOT / "cli/docs/secrets.md").read_text()
+(TABLE_POLICY,) = (
+    yaml_parse(block)
+    for block in re.findall(r"^```yaml\n(.*?)^```$", SECRETS_PAGE, re.MULTILINE | re.DOTALL)
+    if "PolicyName: UseTable" in block
+)
+
+
+def test_the_policy_of_the_page_is_bounded() -> None:
+    assert unbounded({"Policies": TABLE_POLICY}) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("Action", "*"),
+        ("Action", ["dynamodb:GetItem", "dynamodb:*"]),
+        ("Resource", "*"),
+        ("Resource", None),
+    ],
+)
+def test_a_right_to_everything_is_found(key: str, value: object) -> None:
+    policy = copy.deepcopy(TABLE_POLICY)
+    (statement,) = policy[0]["PolicyDocument"]["Statement"]
+    if value is None:
+        statement["NotResource"] = statement.pop(key)
+    else:
+        statement[key] = value
+    assert unbounded({"Policies": policy}) == [statement]
 
 
 def test_log_group_keeps_lines_for_as_long_as_the_service_does(translated: dict[str, Any]) -> None:

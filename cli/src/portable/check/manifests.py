@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from portable.check.project import Project
 from portable.manifests import agreement
+from portable.manifests import secrets as declared_secrets
 from portable.manifests import variables as environment_variables
 from portable.manifests.problem import Problem
 from portable.manifests.system import load
@@ -27,8 +28,25 @@ def variables(project: Project) -> Iterator[Problem]:
     for environment in project.environments:
         system = load(project.root, environment, {})
         names |= system.function.environment.keys() | system.service.variables.keys()
+        names |= system.secrets
         for problem in environment_variables.differences(system, marked):
             if problem not in seen:
                 seen.add(problem)
                 yield problem
     yield from environment_variables.idle_marks(marked, names)
+
+
+def secrets(project: Project) -> Iterator[Problem]:
+    """Yield each secret that one side lacks, or that a new clone is not told of."""
+    marked = environment_variables.marked(project.root)
+    seen = set()
+    for environment in project.environments:
+        system = load(project.root, environment, {})
+        found = (
+            *declared_secrets.differences(system, marked),
+            *declared_secrets.not_in_example(system, project.root),
+        )
+        for problem in found:
+            if problem not in seen:
+                seen.add(problem)
+                yield problem

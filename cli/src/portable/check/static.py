@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from portable.check.docker import docker
 from portable.check.lint import cfn_lint, sam_validate
-from portable.check.manifests import manifests, variables
+from portable.check.manifests import manifests, secrets, variables
 from portable.check.names import names
 from portable.check.outcome import Outcome, Status, outcome, skipped
 from portable.check.project import Project
@@ -28,6 +28,7 @@ def static(project: Project, docker_lost: Severity = Severity.WARNING) -> list[O
             outcome("samconfig.toml", "sections, parameters, options", samconfig, project),
             outcome("manifests", "ports, paths, time limits", manifests, project),
             outcome("variables", "both sides have the same", variables, project),
+            outcome("secrets", "both sides have the same", secrets, project),
             outcome("alarms", "somebody is told", topics, project),
             outcome("docker", "engine, buildx", lambda _: docker(docker_lost), project),
         ]

@@ -175,7 +175,14 @@ class DockerLauncher:
     ) -> tuple[Process, int]:
         port = free_port()
         container = f"portable-{os.getpid()}-{name}-{port}"
-        variables = [part for item in environment.items() for part in ("--env", "=".join(item))]
+        # A secret is named only: docker takes its value from its own environment, where no `ps` and
+        # no log of commands shows it, and where it may have several lines.
+        secrets = {name: environment[name] for name in environment if name in self.system.secrets}
+        variables = [
+            part
+            for name, value in environment.items()
+            for part in ("--env", name if name in secrets else f"{name}={value}")
+        ]
         line = [
             *("docker", "run", "--rm", "--name", container),
             *("--publish", f"127.0.0.1:{port}:{container_port}"),
@@ -186,7 +193,7 @@ class DockerLauncher:
         ]
         cleanup = ("docker", "rm", "--force", container)
         output = _without_invocation_lines(self.output)
-        process = await Process.start(name, line, os.environ, output, cleanup)
+        process = await Process.start(name, line, {**os.environ, **secrets}, output, cleanup)
         self.processes.append(process)
         return process, port
 

@@ -18,7 +18,7 @@ from portable.local.operate.faults import FaultyTargetGroup
 from portable.local.operate.operations import Operations
 from portable.local.processes import all_or_first_error
 from portable.local.view import View
-from portable.manifests import agreement
+from portable.manifests import agreement, secrets
 from portable.manifests.alarms import alarms
 from portable.manifests.system import System, load
 from portable.manifests.variables import differences, marked
@@ -45,8 +45,10 @@ async def run(options: Options, view: View) -> None:
     """Run the system until it is cancelled; raise `PortableError` if it cannot start."""
     system = load(options.root, options.environment, dict(options.weights))
     agreement.check(system, options.root)
-    for problem in differences(system, marked(options.root) | options.variables.keys()):
+    names = marked(options.root) | options.variables.keys()
+    for problem in (*differences(system, names), *secrets.differences(system, names)):
         view.notify(str(problem))
+    system = secrets.filled(system, options.root, options.variables)
     launcher: Launcher
     if options.docker:
         launcher = DockerLauncher(system, options.variables, view.output)

@@ -30,7 +30,8 @@ def render(
 ) -> dict[str, Any]:
     """Return the parameters, conditions and resources of the template at `path`, resolved.
 
-    What it imports is not there locally: an import is its own name, or what `imports` says.
+    What it imports is not there locally: an import is its own name, or what `imports` says. A
+    dynamic reference, as to a secret, stays as it is: only a deployment has its value.
     Raises `PortableError` naming the file for a template that cannot be read, for a parameter
     that it refuses, and for a rule (section `Rules`) that does not hold.
     """
@@ -41,6 +42,7 @@ def render(
     try:
         with contextlib.redirect_stdout(None):  # it prints its complaints before it raises them
             template = Template.from_yaml(path, imports=_Imports(imports))
+        template.resolve_dynamic_references = str
         template.template.pop("Outputs", None)  # SAM's !Ref Function.Alias is not known to it
         _check_numbers(name, template.template.get("Parameters", {}), parameters)
         rules = template.template.pop("Rules", {})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from portable.errors import PortableError
+from portable.manifests import secrets
 from portable.manifests.cloudformation import render
 from portable.manifests.health_check import HealthCheck
 from portable.manifests.reader import Reader, read_yaml
@@ -19,15 +20,24 @@ WORKSPACE = "copilot/.workspace"
 
 @dataclass(frozen=True)
 class Function:
-    """The Lambda side, from template.yaml. The timeout is in seconds, the memory in MB."""
+    """The Lambda side, from template.yaml. The timeout is in seconds, the memory in MB.
+
+    `secrets` are those of its variables whose values are references to a secret.
+    """
 
     logical_id: str
     entry_point: tuple[str, ...]
     handler: str
     environment: dict[str, str]
+    secrets: dict[str, str]
     timeout: int
     memory: int
     architecture: str
+
+    @property
+    def path(self) -> str:
+        """Where its variables are."""
+        return f"{SAM}: {self.logical_id}.Properties.Environment.Variables"
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Service:
     port: int
     command: tuple[str, ...]
     variables: dict[str, str]
+    secrets: dict[str, str]
     count: int
     platform: str
     health_command: str
@@ -95,6 +106,11 @@ class System:
     service: Service
     load_balancer: LoadBalancer
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The names of the secrets of both sides."""
+        return frozenset(self.function.secrets.keys() | self.service.secrets.keys())
+
 
 def load(root: Path, environment: str, weights: dict[str, int]) -> System:
     """Read the manifests below `root` for `environment`.
@@ -127,7 +143,7 @@ def _function(template: dict[str, Any]) -> Function:
         logical_id,
         tuple(read("ImageConfig", "EntryPoint")),
         command[0],
-        {k: text(v) for k, v in read("Environment", "Variables").items()},
+        *secrets.split({k: text(v) for k, v in read("Environment", "Variables").items()}),
         read.integer("Timeout"),
         read.integer("MemorySize"),
         read("Architectures", default=["x86_64"])[0],
@@ -156,6 +172,7 @@ def _service(root: Path, environment: str) -> Service:
         read.integer("image", "port"),
         tuple(read("command")),
         {k: text(_resolved(root, v, environment)) for k, v in read("variables").items()},
+        secrets.of_manifest(path, read("secrets", default=None)),
         count,
         read("platform", default="linux/x86_64"),
         " ".join(map(str, read("image", "healthcheck", "command"))),

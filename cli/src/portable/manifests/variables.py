@@ -7,7 +7,7 @@ from pathlib import Path
 
 from portable.errors import PortableError
 from portable.manifests.problem import Problem, Severity
-from portable.manifests.system import SAM, System
+from portable.manifests.system import System
 
 PROJECT = "pyproject.toml"
 MARK = "[tool.portable] different"
@@ -32,10 +32,11 @@ APP = "ASGI_APP"  # the app itself, which is one: `agreement` refuses a differen
 def differences(system: System, marked: Collection[str] = ()) -> Iterator[Problem]:
     """Yield each variable that one side lacks or has with another value, apart from ASGI_APP.
 
-    `marked` are the names that may differ, beyond those that always may.
+    Secrets are not among them. `marked` are the names that may differ, beyond those that always
+    may.
     """
     names = system.function.environment.keys() | system.service.variables.keys()
-    for name in sorted(names - DIFFERENT.keys() - {*marked, APP}):
+    for name in sorted(names - DIFFERENT.keys() - system.secrets - {*marked, APP}):
         mark = f', or mark it in {PROJECT}: {MARK} = ["{name}"].'
         yield from _difference(system, name, mark)
 
@@ -54,7 +55,7 @@ def different_app(system: System) -> Iterator[Problem]:
 
 def _difference(system: System, name: str, rest: str) -> Iterator[Problem]:
     function, service = system.function, system.service
-    left = f"{SAM}: {function.logical_id}.Properties.Environment.Variables"
+    left = function.path
     right = f"{service.path}: variables"
     lambda_, fargate = function.environment.get(name), service.variables.get(name)
     if lambda_ == fargate:

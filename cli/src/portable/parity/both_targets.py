@@ -11,7 +11,7 @@ from portable.local.listener.listener import Listener
 from portable.local.processes import all_or_first_error
 from portable.local.run import Options, target_groups
 from portable.local.view import View
-from portable.manifests import agreement
+from portable.manifests import agreement, secrets
 from portable.manifests.system import load
 from portable.manifests.variables import differences, marked
 from portable.weights import Weights
@@ -31,8 +31,10 @@ async def both_targets(
     """
     system = load(options.root, options.environment, {"LambdaWeight": 1, "FargateWeight": 1})
     agreement.check(system, options.root)
-    for problem in differences(system, marked(options.root) | options.variables.keys()):
+    names = marked(options.root) | options.variables.keys()
+    for problem in (*differences(system, names), *secrets.differences(system, names)):
         view.notify(str(problem))
+    system = secrets.filled(system, options.root, options.variables)
     if tasks:
         system = replace(system, service=replace(system.service, count=tasks))
     launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)

@@ -9,7 +9,8 @@ import pytest
 from portable.check.project import Project
 from portable.manifests.problem import Problem
 
-COPIED = ("template.yaml", "samconfig.toml", "pyproject.toml", "alb", "copilot", "src")
+FILES = ("template.yaml", "samconfig.toml", "pyproject.toml", ".env.example")
+COPIED = (*FILES, "alb", "copilot", "src")
 
 
 @pytest.fixture

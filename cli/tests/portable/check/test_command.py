@@ -7,7 +7,7 @@ from pathlib import Path
 
 PORTABLE = Path(sys.executable).with_name("portable")
 ORDER = [
-    *("names", "samconfig.toml", "manifests", "variables", "alarms", "docker"),
+    *("names", "samconfig.toml", "manifests", "variables", "secrets", "alarms", "docker"),
     *("sam validate", "copilot package", "cfn-lint", "imports"),
 ]
 
@@ -25,7 +25,7 @@ def test_all_is_well_in_this_repository(root):
     for name in ORDER:
         assert f" {name} " in done.stdout
     assert "✘" not in done.stdout
-    assert "10 checks: 0 faults, " in done.stdout
+    assert "11 checks: 0 faults, " in done.stdout
     assert "environments prod, test" in done.stdout
 
 
