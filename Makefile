@@ -1,13 +1,21 @@
 # `make run` and `make test` need Python 3.11 or newer, make and git; the rest is installed in .venv.
 PYTHON ?= python3
-ENV ?= test
 EVENT ?= alb-get
 ARGS ?=
 
+# Names are those of the manifests; the first environment of samconfig.toml is the default one.
+first = $(shell sed -n 's/^ *$(1) *= *"\(.*\)".*/\1/p' samconfig.toml | head -n 1)
+APP = $(call first,AppName)
+SERVICE = $(patsubst copilot/%/manifest.yml,%,$(wildcard copilot/*/manifest.yml))
+ENV ?= $(call first,EnvName)
+# `sam` takes the region from samconfig.toml, if it says one; Copilot has to use the same.
+REGION := $(call first,region)
+ifneq ($(REGION),)
+export AWS_REGION := $(REGION)
+export AWS_DEFAULT_REGION := $(REGION)
+endif
+
 UV_VERSION := 0.13.9
-FUNCTION_ENV := $(if $(filter test,$(ENV)),default,$(ENV))
-ALB_ENV := $(if $(filter test,$(ENV)),alb,alb-$(ENV))
-ALARMS_ENV := $(if $(filter test,$(ENV)),alarms,alarms-$(ENV))
 LOCKS := requirements-dev.txt
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -20,7 +28,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\)::*.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: .venv/installed ## both targets behind the listener, on this machine (ARGS="--help")
-	@portable run --env $(ENV) $(ARGS)
+	@portable run $(if $(ENV),--env $(ENV)) $(ARGS)
 
 test:: .venv/installed ## every test that this machine allows
 	@pytest $(ARGS)
@@ -40,23 +48,23 @@ invoke: build ## the function once, with Docker (EVENT=alb-post, see tests/event
 deploy: .venv/installed ## everything, in this order (ENV=prod)
 	portable check --env $(ENV)
 	sam build
-	copilot app init portable-api
+	copilot app init $(APP)
 	copilot env init --name $(ENV) --profile $(or $(AWS_PROFILE),default) --default-config
-	copilot svc init --name api
+	copilot svc init --name $(SERVICE)
 	copilot env deploy --name $(ENV)
-	sam deploy --config-env $(FUNCTION_ENV)
-	sam deploy --config-env $(ALB_ENV)
-	sam deploy --config-env $(ALARMS_ENV)
-	copilot svc deploy --name api --env $(ENV)
+	sam deploy --config-env $(ENV)
+	sam deploy --config-env alb-$(ENV)
+	sam deploy --config-env alarms-$(ENV)
+	copilot svc deploy --name $(SERVICE) --env $(ENV)
 
 weights: .venv/installed ## shift traffic to the two weights of samconfig.toml (ENV=prod)
-	sam deploy --config-env $(ALB_ENV)
+	sam deploy --config-env alb-$(ENV)
 
 destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=prod)
-	copilot svc delete --name api --env $(ENV)
-	sam delete --config-env $(ALARMS_ENV)
-	sam delete --config-env $(ALB_ENV)
-	sam delete --config-env $(FUNCTION_ENV)
+	copilot svc delete --name $(SERVICE) --env $(ENV)
+	sam delete --config-env alarms-$(ENV)
+	sam delete --config-env alb-$(ENV)
+	sam delete --config-env $(ENV)
 	copilot env delete --name $(ENV)
 
 lock:: .venv/installed ## the lock files, from pyproject.toml

@@ -22,7 +22,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application for the target that `settings` names."""
-    app = FastAPI(title="Portable API", lifespan=lifespan)
+    app = FastAPI(title="portable-api", lifespan=lifespan)
     app.add_middleware(RequestLog)
 
     @app.get("/", response_model=str)

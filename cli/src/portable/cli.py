@@ -2,7 +2,7 @@
 
 import click
 
-from portable.commands import check, cost, fault, parity, restart, run, shift, split
+from portable.commands import check, cost, environment, fault, parity, restart, run, shift, split
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -20,6 +20,8 @@ for command in (
     cost.cost,
     fault.fault,
     restart.restart,
+    environment.environment,
+    environment.rename,
 ):
     main.add_command(command)
 

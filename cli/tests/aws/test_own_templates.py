@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[3]
 ALB, ALARMS = (str((ROOT / "alb" / name).read_text()) for name in ("template.yaml", "alarms.yaml"))
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 SECTIONS = {  # of samconfig.toml
-    ("lambda", "test"): "default",
+    ("lambda", "test"): "test",
     ("lambda", "prod"): "prod",
-    ("alb", "test"): "alb",
+    ("alb", "test"): "alb-test",
     ("alb", "prod"): "alb-prod",
-    ("alarms", "test"): "alarms",
+    ("alarms", "test"): "alarms-test",
     ("alarms", "prod"): "alarms-prod",
 }
 

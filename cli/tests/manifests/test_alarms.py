@@ -432,7 +432,7 @@ def test_refuses(name: str, bad: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config_env", "environment"), [("alarms", "test"), ("alarms-prod", "prod")]
+    ("config_env", "environment"), [("alarms-test", "test"), ("alarms-prod", "prod")]
 )
 def test_accepts_what_samconfig_sets(config_env: str, environment: str) -> None:
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())

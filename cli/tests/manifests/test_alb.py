@@ -172,7 +172,7 @@ def test_refuses_both_weights_zero() -> None:
         render(LambdaWeight="0", FargateWeight="0")
 
 
-@pytest.mark.parametrize(("config_env", "env"), [("alb", "test"), ("alb-prod", "prod")])
+@pytest.mark.parametrize(("config_env", "env"), [("alb-test", "test"), ("alb-prod", "prod")])
 def test_accepts_what_samconfig_sets(config_env: str, env: str) -> None:
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
     overrides = samconfig[config_env]["deploy"]["parameters"]["parameter_overrides"]
@@ -198,7 +198,7 @@ def test_load_balancer_attributes() -> None:
     }
 
 
-@pytest.mark.parametrize(("config_env", "expected"), [("alb", "false"), ("alb-prod", "true")])
+@pytest.mark.parametrize(("config_env", "expected"), [("alb-test", "false"), ("alb-prod", "true")])
 def test_load_balancer_of_prod_cannot_be_deleted_by_mistake(config_env: str, expected: str) -> None:
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
     given = samconfig[config_env]["deploy"]["parameters"]["parameter_overrides"]

@@ -40,7 +40,7 @@ def deployment(root: Path, environment: str) -> Deployment:
     try:
         alarms = samconfig.section(ALARMS, environment).name
     except PortableError:  # whoever has none is told how to deploy them
-        alarms = "alarms" if environment == "test" else f"alarms-{environment}"
+        alarms = f"alarms-{environment}"
     return Deployment(
         section=section.name,
         place=section.place,

@@ -83,9 +83,9 @@ def test_another_region_for_copilot(ours, project, monkeypatch, find):
 @pytest.mark.parametrize(("key", "value"), [("region", "eu-west-1"), ("profile", "other")])
 def test_another_one_in_samconfig(key, value, ours, project, change, find):
     change(
-        "samconfig.toml", "[alb.global.parameters]", f'[alb.global.parameters]\n{key} = "{value}"'
+        "samconfig.toml", "[alb-test.global.parameters]", f'[alb-test.global.parameters]\n{key} = "{value}"'
     )
-    find(identity(ours, project), f"samconfig.toml: [alb] {key} is '{value}'")
+    find(identity(ours, project), f"samconfig.toml: [alb-test] {key} is '{value}'")
 
 
 def test_the_root_user(ours, project, find):
@@ -131,7 +131,7 @@ def test_a_stack_that_was_never_made_has_to_go_first(server, ours, rendered, fin
     create(server, "portable-api-alb-test", REFUSED)
     create(server, "portable-api-lambda-test", TOPIC)
     create(server, "portable-api-test-api", REFUSED)
-    fix = "`sam delete --config-env alb`"
+    fix = "`sam delete --config-env alb-test`"
     find(states(ours, rendered), "portable-api-alb-test is in ROLLBACK_COMPLETE", fix)
     fix = "`copilot svc delete --name api --env test`"
     find(states(ours, rendered), "portable-api-test-api is in ROLLBACK_COMPLETE", fix)
@@ -152,7 +152,7 @@ def test_missing_exports_are_named_with_the_command_that_makes_them(server, ours
     problems = list(exports(ours, rendered))
     assert [problem.fix for problem in problems] == [
         "`copilot env deploy --name test` makes it first.",
-        "`sam deploy --config-env alb` makes it first.",
+        "`sam deploy --config-env alb-test` makes it first.",
     ]
     assert {problem.severity for problem in problems} == {Severity.WARNING}
     assert "portable-api-test-VpcId" in problems[0].text

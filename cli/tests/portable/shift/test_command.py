@@ -85,7 +85,7 @@ def invoke(*options: str) -> Result:
 
 def weights(project: Path) -> dict[str, int]:
     config = tomllib.loads((project / "samconfig.toml").read_text())
-    found = config["alb"]["deploy"]["parameters"]["parameter_overrides"]
+    found = config["alb-test"]["deploy"]["parameters"]["parameter_overrides"]
     return {name: found[name] for name in ("LambdaWeight", "FargateWeight")}
 
 

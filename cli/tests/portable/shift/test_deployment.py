@@ -40,7 +40,7 @@ def write(folder: Path, settings: str) -> Path:
 
 @pytest.mark.parametrize(
     ("environment", "section", "alarms"),
-    [("test", "alb", "alarms"), ("prod", "alb-prod", "alarms-prod")],
+    [("test", "alb-test", "alarms-test"), ("prod", "alb-prod", "alarms-prod")],
 )
 def test_the_project_names_the_stack_of_each_environment(
     root: Path, environment: str, section: str, alarms: str
@@ -50,7 +50,7 @@ def test_the_project_names_the_stack_of_each_environment(
 
 
 def test_an_environment_that_is_not_deployed_is_refused(root: Path) -> None:
-    known = r"to 'test' \(alb\), 'prod' \(alb-prod\), not to 'x'"
+    known = r"to 'test' \(alb-test\), 'prod' \(alb-prod\), not to 'x'"
     with pytest.raises(PortableError, match=known):
         deployment(root, "x")
 
@@ -164,13 +164,13 @@ def test_windows_line_ends_stay(project: Path) -> None:
     path = project / "samconfig.toml"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     before = path.read_bytes()
-    assert write_weights(project, place("alb"), Weights(49, 51))
+    assert write_weights(project, place("alb-test"), Weights(49, 51))
     changed = before.replace(b"LambdaWeight = 50", b"LambdaWeight = 49", 1)
     assert path.read_bytes() == changed.replace(b"FargateWeight = 50", b"FargateWeight = 51", 1)
 
 
 def test_weights_that_it_has_already_are_not_told(project: Path) -> None:
-    assert write_weights(project, place("alb"), Weights(50, 50)) == ""
+    assert write_weights(project, place("alb-test"), Weights(50, 50)) == ""
 
 
 def test_a_section_that_is_gone_is_told(project: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_written_is_told(
 
     monkeypatch.setattr(Path, "replace", refuse)
     before = (project / "samconfig.toml").read_text()
-    assert write_weights(project, place("alb"), Weights(1, 2)).endswith(
+    assert write_weights(project, place("alb-test"), Weights(1, 2)).endswith(
         "it cannot be written (Permission denied)."
     )
     assert (project / "samconfig.toml").read_text() == before
