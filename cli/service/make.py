@@ -34,12 +34,14 @@ def replace(pattern: str, new: str, *paths: Path) -> None:
 
 def set_environments(names: list[str]) -> None:
     """Have `names` instead of `test` and `prod`: the first of several is like `test`."""
-    for number, _ in enumerate(names):
+    for number in reversed(range(len(names))):  # a copy comes right after what it is like
         like = "test" if number == 0 and len(names) > 1 else "prod"
         environments.add(SERVICE, f"new{number}", like)
     environments.remove(SERVICE, "test")
     environments.remove(SERVICE, "prod")
     for number, name in enumerate(names):
+        # At an update it is there: its owner's changes are applied to what is made here.
+        environments.manifest_of(SERVICE, name).unlink(missing_ok=True)
         environments.add(SERVICE, name, f"new{number}")
         environments.remove(SERVICE, f"new{number}")
 

@@ -430,7 +430,7 @@ def test_events_are_those_of_a_target_group_with_multi_value_headers(name: str) 
         "requestContext",
     ]
     target_group = event["requestContext"]["elb"]["targetGroupArn"]
-    assert ":targetgroup/portable-api-test-lambda/" in target_group
+    assert ":targetgroup/service-test-lambda/" in target_group
     queries, headers = event["multiValueQueryStringParameters"], event["multiValueHeaders"]
     assert all(isinstance(values, list) for values in (*queries.values(), *headers.values()))
     assert all(name == name.lower() for name in headers)

@@ -3,8 +3,8 @@
 Files are edited as text, so that comments and order stay.
 """
 
+import contextlib
 import re
-import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,21 @@ def add(root: Path, name: str, like: str) -> list[str]:
     """
     checked(name, "the environment", LONGEST_ENVIRONMENT)
     known = environments(root)
-    if name in known or (root / FOLDER / name).exists():
+    if name in known or manifest_of(root, name).exists():
         raise ValueError(f"there is an environment {name!r} already.")
     if like not in known:
         raise ValueError(f"there is no environment {like!r}, expected {' or '.join(known)}.")
-    manifest = f"{FOLDER}/{like}/manifest.yml"
-    if not (root / manifest).exists():
-        raise ValueError(f"there is no {manifest}.")
+    manifest = manifest_of(root, like)
+    if not manifest.exists():
+        raise ValueError(f"there is no {manifest.relative_to(root)}.")
     for section in _named(root, like):
         if not section.endswith(like):
             raise ValueError(f"{SAMCONFIG}: [{section}] is of {like!r}, so end its name with it.")
-    changed = [SAMCONFIG, f"{FOLDER}/{name}/manifest.yml"]
     _add_sections(root / SAMCONFIG, name, like)
-    (root / FOLDER / name).mkdir(parents=True)
-    text = re.sub(r"^name: .*$", f"name: {name}", (root / manifest).read_text(), flags=re.M)
-    (root / changed[1]).write_text(text)
+    text = re.sub(r"^name: .*$", f"name: {name}", manifest.read_text(), flags=re.M)
+    manifest_of(root, name).parent.mkdir(parents=True, exist_ok=True)
+    manifest_of(root, name).write_text(text)
+    changed = [SAMCONFIG, manifest_of(root, name).relative_to(root).as_posix()]
     for path in sorted(root.glob("copilot/*/manifest.yml")):
         text = path.read_text()
         copied = re.sub(_overrides(like), rf"\g<0>  {name}:\n\g<1>", text, count=1, flags=re.M)
@@ -56,11 +56,18 @@ def remove(root: Path, name: str) -> None:
     sections = set(_named(root, name))
     kept = [part for part in _paragraphs(path.read_text()) if _section(part) not in sections]
     path.write_text("\n\n".join(kept) + "\n")
-    shutil.rmtree(root / FOLDER / name, ignore_errors=True)
+    manifest_of(root, name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # there is more in it, or it is gone
+        manifest_of(root, name).parent.rmdir()
     for path in root.glob("copilot/*/manifest.yml"):
         text = re.sub(_overrides(name), "", path.read_text(), count=1, flags=re.M)
         # With its comment, where it was the last one.
         path.write_text(re.sub(r"\n(#.*\n)*environments:\n*\Z", "", text))
+
+
+def manifest_of(root: Path, name: str) -> Path:
+    """Return the path of what Copilot is told of the environment `name`."""
+    return root / FOLDER / name / "manifest.yml"
 
 
 def _add_sections(path: Path, name: str, like: str) -> None:

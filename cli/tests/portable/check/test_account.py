@@ -83,7 +83,9 @@ def test_another_region_for_copilot(ours, project, monkeypatch, find):
 @pytest.mark.parametrize(("key", "value"), [("region", "eu-west-1"), ("profile", "other")])
 def test_another_one_in_samconfig(key, value, ours, project, change, find):
     change(
-        "samconfig.toml", "[alb-test.global.parameters]", f'[alb-test.global.parameters]\n{key} = "{value}"'
+        "samconfig.toml",
+        "[alb-test.global.parameters]",
+        f'[alb-test.global.parameters]\n{key} = "{value}"',
     )
     find(identity(ours, project), f"samconfig.toml: [alb-test] {key} is '{value}'")
 

@@ -1,0 +1,112 @@
+"""The service as its owner uses it: each command is run, none is imitated."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import httpx
+import pytest
+
+from portable.check.names import names
+from portable.check.project import Project, folders
+from tests.docker.conftest import base_image, docker_engine, run
+from tests.service.conftest import run as run_in
+
+__all__ = ["base_image", "docker_engine", "run"]
+
+
+def test_the_command_is_the_one_of_the_template(installed):
+    code = "from importlib.metadata import distribution as found\n"
+    code += "print(found('portable-cli').read_text('direct_url.json'))"
+    done = run_in(installed.folder / ".venv/bin/python", "-c", code, cwd=installed.folder)
+    found = json.loads(done.stdout)
+    assert found["vcs_info"]["commit_id"] == installed.newer
+    assert found["subdirectory"] == "cli"
+
+
+def test_make_test(installed):
+    said = installed.make("test")
+    assert re.search(r"^=+ 13 passed in ", said, re.M), said
+
+
+def test_make_lint(installed):
+    assert "All checks passed!" in installed.make("lint")
+
+
+def test_make_run(installed):
+    """Until each side has answered once, and with SIGINT as from a terminal."""
+    process = subprocess.Popen(
+        ["make", "run", "ARGS=--port 0"],
+        cwd=installed.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr
+    watchdog = threading.Timer(120, os.killpg, (process.pid, signal.SIGKILL))
+    watchdog.start()
+    try:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if found := re.match(r"Listening on (\S+)", line):
+                break
+        else:
+            pytest.fail("".join(said))
+        reader = threading.Thread(target=process.stderr.read)
+        reader.start()
+        answers = {httpx.get(found[1], trust_env=False).json() for _ in range(100)}
+        assert answers == {"Orders of lambda", "Orders of ecs"}
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        status = process.wait(60)
+        watchdog.cancel()
+    reader.join()
+    process.stderr.close()
+    assert status in (-signal.SIGINT, 2)  # it is make that was interrupted, after its child ended
+
+
+def test_another_environment_passes_the_check(installed):
+    installed.portable("env", "add", "load", "--like", "prod")
+    outcome = json.loads(installed.portable("check", "--json"))
+    assert set(outcome["environments"]) == {"load", "staging", "prod"}
+    portable = installed.folder / ".venv/bin/portable"
+    again = run_in(portable, "env", "add", "prod", cwd=installed.folder, status=1)
+    assert again.stderr == "portable: there is an environment 'prod' already.\n"
+
+
+def test_portable_parity(installed):
+    # The greeting names the side, on purpose.
+    said = installed.portable("parity", "--examples", "2", "--exclude", "GET /")
+    assert "0 differences" in said
+
+
+def test_sam_build(installed, base_image):
+    assert "Build Succeeded" in installed.make("build")
+
+
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_the_deployment_is_for_each_environment(installed, environment):
+    """The order is that of README.md, which is tested to be the Makefile's."""
+    given = [] if environment == "staging" else [f"ENV={environment}"]
+    lines = installed.make("--dry-run", "deploy", *given)
+    assert "copilot app init orders\n" in lines
+    assert f"copilot svc deploy --name api --env {environment}\n" in lines
+    assert f"sam deploy --config-env alb-{environment}\n" in lines
+
+
+def test_another_name(installed, tmp_path):
+    """Last: the others are of `orders`."""
+    installed.portable("rename", "shop")
+    assert "copilot app init shop\n" in installed.make("--dry-run", "deploy")
+    assert list(names(Project(installed.folder, folders(installed.folder), tmp_path))) == []
+    for name in ("README.md", "src/app/main.py", "samconfig.toml", "requirements.txt"):
+        assert "orders" not in (installed.folder / name).read_text()
+    portable = installed.folder / ".venv/bin/portable"
+    refused = run_in(portable, "rename", "My Shop", cwd=installed.folder, status=1)
+    assert refused.stderr.startswith("portable: the name is 'My Shop', expected lower-case letters")
