@@ -69,7 +69,7 @@ class Stack(Protocol):
     do: credentials that expired, a stack that is updating, a call that stays throttled.
     """
 
-    name: str  # for messages: "portable-api-alb-test", "the local run on port 8080"
+    name: str  # for messages: "orders-alb-test", "the local run on port 8080"
     owner: str  # who carries an update on without this command: "CloudFormation"
     look: str  # the command that shows how far an update is, without this command
     poll: float  # seconds between two calls of `progress`
