@@ -13,7 +13,13 @@ from tests.service.conftest import DATA, OLDER, OWNED, copier, git, replace
 
 EVENTS = {f"tests/events/alb-{name}.json" for name in ("get", "post", "health-check")}
 FILES = {
-    *(".copier-answers.yml", ".dockerignore", ".gitignore", ".github/workflows/ci.yml"),
+    *(
+        ".copier-answers.yml",
+        ".dockerignore",
+        ".env.example",
+        ".gitignore",
+        ".github/workflows/ci.yml",
+    ),
     *("Dockerfile", "Makefile", "README.md", "pyproject.toml"),
     *("requirements.txt", "requirements-dev.txt", "template.yaml", "samconfig.toml"),
     *("alb/template.yaml", "alb/alarms.yaml", "copilot/.workspace"),
