@@ -66,6 +66,7 @@ destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=pro
 	sam delete --config-env alb-$(ENV)
 	sam delete --config-env $(ENV)
 	copilot env delete --name $(ENV)
+	portable leftovers --env $(ENV) --delete
 
 lock:: .venv/installed ## the lock files, from pyproject.toml
 	$(COMPILE) --extra dev --no-emit-package portable-cli pyproject.toml -o requirements-dev.txt

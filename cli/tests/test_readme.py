@@ -247,7 +247,7 @@ def test_names_in_camel_case_exist():
     for template in TEMPLATES.values():
         known |= template["Parameters"].keys() | template["Outputs"].keys()
         for name, resource in template["Resources"].items():
-            known |= {name, *resource["Properties"]}
+            known |= {name, *resource, *resource["Properties"]}
     known |= {cls.__name__ for cls in (*ServerSettings.__mro__, Settings)}
     spans = {re.split(r"\W", span)[0] for span in SPANS if re.match(r"([A-Z][a-z]+)+\b", span)}
     assert spans - known - {"Dockerfile"} == set()

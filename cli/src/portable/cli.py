@@ -2,7 +2,18 @@
 
 import click
 
-from portable.commands import check, cost, environment, fault, parity, restart, run, shift, split
+from portable.commands import (
+    check,
+    cost,
+    environment,
+    fault,
+    leftovers,
+    parity,
+    restart,
+    run,
+    shift,
+    split,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -17,6 +28,7 @@ for command in (
     parity.parity,
     split.split,
     shift.shift,
+    leftovers.leftovers,
     cost.cost,
     fault.fault,
     restart.restart,

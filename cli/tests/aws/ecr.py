@@ -15,6 +15,7 @@ from tests.aws.actors import Made, Resource, ResourceFailed
 from tests.aws.errors import AwsError
 from tests.aws.registry import Registry
 from tests.aws.service import Service
+from tests.aws.tagging import Tagging
 
 
 @dataclass
@@ -29,9 +30,9 @@ class Repository:
 class Ecr(Service):
     name = "ecr"
 
-    def __init__(self, account: str, region: str, registry: Registry) -> None:
+    def __init__(self, account: str, region: str, registry: Registry, tagging: Tagging) -> None:
         self.account, self.region = account, region
-        self.registry = registry
+        self.registry, self.tagging = registry, tagging
         self.host = f"{account}.dkr.ecr.{region}.amazonaws.com"
         self.repositories: dict[str, Repository] = {}
         self.password = secrets.token_urlsafe()
@@ -85,6 +86,7 @@ class Ecr(Service):
         for digest in set(images.values()):
             self.registry.delete(found.name, digest)
         del self.repositories[found.name]
+        self.tagging.tagged.pop(self._arn(found.name), None)
         return {"repository": self._described(found)}
 
     def get_authorization_token(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +215,7 @@ class Ecr(Service):
         found.policy = policy if isinstance(policy, str | None) else json.dumps(policy)
         found.lifecycle = resource.properties.get("LifecyclePolicy", {}).get("LifecyclePolicyText")
         found.tags = dict(resource.tags)
+        self.tagging.put(self._arn(name), resource)
 
     def _find(self, name: str) -> Repository:
         if name in self.repositories:

@@ -28,6 +28,7 @@ OURS = {
 # What moto answers. A request for any other service is one that nobody answers.
 MOTO = {
     "application-autoscaling",
+    "dynamodb",
     "ec2",
     "iam",
     "kms",

@@ -87,7 +87,7 @@ class Account:
 
         self.tagging = Tagging()
         self.quotas = Quotas()
-        self.ecr = Ecr(account, region, images)
+        self.ecr = Ecr(account, region, images, self.tagging)
         self.functions = Functions(
             account, region, self.ecr, lambda alarm: self.cloudwatch.state(alarm)
         )

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from portable.errors import PortableError
 from portable.shift.aws.clients import CONFIG
@@ -52,6 +52,17 @@ class Account:
             pages = self._client(service).get_paginator(operation).paginate(**parameters)
             return [item for page in pages for item in page.get(key, [])]
 
+    def wait(self, service: str, waiter: str, **parameters: Any) -> None:
+        """Wait for up to an hour; raise `PortableError` if what is waited for has failed."""
+        config = {"Delay": 5, "MaxAttempts": 720}
+        with sentences(self.region):
+            waiting = self._client(service).get_waiter(waiter)
+            try:
+                waiting.wait(**parameters, WaiterConfig=config)
+            except WaiterError as error:
+                names = ", ".join(map(str, parameters.values()))
+                raise PortableError(f"{names}: {error}.") from None
+
     def _client(self, service: str) -> Any:
         make: Any = self.session.client
         return make(service, config=CONFIG)
@@ -70,10 +81,13 @@ def _unless(missing: str, call: Any, parameters: dict[str, Any]) -> Any:
         raise
 
 
-def account() -> Account:
-    """Return the account of the shell's credentials; raise `PortableError` without a region."""
+def account(region: str | None = None, profile: str | None = None) -> Account:
+    """Return the account of `profile`, by default of the shell's credentials, in `region`.
+
+    Raises `PortableError` without a region, and for a profile that is not there.
+    """
     try:
-        session = boto3.Session()
+        session = boto3.Session(profile_name=profile, region_name=region)
     except BotoCoreError as error:
         raise PortableError(no_session(error)) from None
     if session.region_name is None:

@@ -1,0 +1,1 @@
+"""What a teardown leaves in the account: found, and removed on demand."""
