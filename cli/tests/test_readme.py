@@ -180,6 +180,7 @@ def test_settings_and_their_defaults_are_in_the_table():
 def test_variables_in_the_text_are_settings():
     # Those of other programs that the README tells the reader about.
     others = {"AWS_DEFAULT_REGION", "AWS_REGION", "MODULE:ATTRIBUTE", "NAME=VALUE", "NAME"}
+    others |= {"NAME=VARIABLE"}
     fields = {name.upper() for name in ServerSettings.model_fields}
     levels = {"DEBUG", "INFO", "CRITICAL"}
     spans = {span for span in SPANS if re.fullmatch(r"[A-Z][A-Z_:=]+", span)}
@@ -243,7 +244,7 @@ def test_parameters_of_the_templates_are_named():
 def test_names_in_camel_case_exist():
     # FastAPI's, CodeDeploy's, and keys in what copilot/api/overrides adds.
     known = {"BackgroundTasks", "AllAtOnce", "Canary10Percent5Minutes", "StopTimeout", "Base"}
-    known.add("SecretStr")  # pydantic's
+    known |= {"SecretStr", "False"}  # pydantic's, Python's
     for template in TEMPLATES.values():
         known |= template["Parameters"].keys() | template["Outputs"].keys()
         for name, resource in template["Resources"].items():

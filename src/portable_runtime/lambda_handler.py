@@ -10,6 +10,7 @@ from portable_runtime.app_loader import load_app
 from portable_runtime.idle import busy, on_sigterm
 from portable_runtime.lambda_app import LambdaApp
 from portable_runtime.logs import configure_logging
+from portable_runtime.side_header import with_side_header
 from portable_runtime.target_settings import TargetSettings
 
 
@@ -44,6 +45,6 @@ def leave(status: int) -> None:
 
 settings = TargetSettings()
 configure_logging(settings.log_level, settings.execution_environment)
-lambda_app = LambdaApp(load_app(settings.asgi_app))
+lambda_app = LambdaApp(with_side_header(load_app(settings.asgi_app), settings))
 if threading.current_thread() is threading.main_thread():
     on_sigterm(stop)

@@ -8,6 +8,7 @@ import uvicorn
 from portable_runtime.app_loader import load_app
 from portable_runtime.logs import configure_logging
 from portable_runtime.settings import SettingsError
+from portable_runtime.side_header import with_side_header
 from portable_runtime.target_settings import ServerSettings
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     try:
         settings = ServerSettings()
         configure_logging(settings.log_level, settings.execution_environment)
-        app = load_app(settings.asgi_app)
+        app = with_side_header(load_app(settings.asgi_app), settings)
     except SettingsError as error:
         sys.exit(str(error))
     # What is loaded stays: the collector need not look at it again in the middle of a request.

@@ -16,6 +16,7 @@ class TargetSettings(BaseSettings):
     execution_environment: Literal["lambda", "ecs"]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     asgi_app: str = Field("app.main:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
+    side_header: bool = False
 
 
 class ServerSettings(TargetSettings):

@@ -234,7 +234,9 @@ def targets(notes: Path, root: Path = ROOT, app: str = MIRROR, **options: Any) -
     started: list[BaseException | dict[str, int]] = []
     up, down = threading.Event(), asyncio.Event()
     view = QuietView()
-    settings = Options(root, app=app, variables={"MIRROR_NOTES": str(notes)}, **options)
+    settings = Options(
+        root, app=app, variables={"MIRROR_NOTES": str(notes), "SIDE_HEADER": "false"}, **options
+    )
     loop = asyncio.new_event_loop()
 
     async def run() -> None:

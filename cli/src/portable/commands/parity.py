@@ -13,6 +13,7 @@ from portable.commands.options import (
     with_environment,
     with_variables,
 )
+from portable.request_headers import RequestHeader, with_request_headers
 
 
 @click.command()
@@ -51,6 +52,13 @@ from portable.commands.options import (
     multiple=True,
     help="Instead of a schema: a path for GET and HEAD requests; can be repeated.",
 )
+@click.option(
+    "--expect-errors",
+    metavar="'METHOD /path'",
+    multiple=True,
+    help="An operation that may answer errors alone; can be repeated.",
+)
+@with_request_headers
 @with_variables
 def parity(
     app: str | None,
@@ -60,12 +68,16 @@ def parity(
     exclude: tuple[str, ...],
     schema: str,
     paths: tuple[str, ...],
+    expect_errors: tuple[str, ...],
+    headers: list[RequestHeader],
+    named_headers: list[RequestHeader],
     variables: dict[str, str],
 ) -> None:
     """Send the same requests to both targets and show what they answer differently.
 
     The requests are generated from the app's OpenAPI schema. The exit status is 1 where an
-    answer differs each time, which is what one that is not deterministic does not.
+    answer differs each time, which is what one that is not deterministic does not, and where an
+    operation answers errors alone, as without credentials. What the requests write is not undone.
     """
     from rich.console import Console
 
@@ -80,7 +92,15 @@ def parity(
         app=app,
         variables=variables,
     )
-    plan = Plan(schema, paths, exclude, examples, seed)
+    plan = Plan(
+        schema=schema,
+        paths=paths,
+        exclude=exclude,
+        examples=examples,
+        seed=seed,
+        headers=[*headers, *named_headers],
+        errors_expected=expect_errors,
+    )
     report = asyncio.run(compare_until_signal(options, plan))
     show(report, Console(width=None if sys.stdout.isatty() else 120))
-    sys.exit(1 if report.differences else 0)
+    sys.exit(1 if report.differences or report.errors_only else 0)

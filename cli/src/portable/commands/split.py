@@ -11,6 +11,7 @@ import click
 
 from portable.commands.options import WEIGHT, chosen_environment, project_root, with_environment
 from portable.errors import PortableError
+from portable.request_headers import RequestHeader, with_request_headers
 
 if TYPE_CHECKING:
     import httpx
@@ -45,11 +46,12 @@ if TYPE_CHECKING:
     help="Seconds for a request, from the connection to the end of its body.",
 )
 @click.option(
-    "--header",
+    "--side-header",
     metavar="NAME",
     help="Response header that names the side, with the word lambda, ecs or fargate; "
-    "else the body does.",
+    "else x-portable-side does, or the body.",
 )
+@with_request_headers
 @with_environment("Environment whose weights in samconfig.toml are expected, if nothing else is.")
 @click.option("--lambda-weight", type=WEIGHT, help="Expect this weight; needs --fargate-weight.")
 @click.option("--fargate-weight", type=WEIGHT, help="Expect this weight; needs --lambda-weight.")
@@ -67,7 +69,9 @@ def split(
     requests: int,
     concurrency: int,
     timeout: float,
-    header: str | None,
+    side_header: str | None,
+    headers: list[RequestHeader],
+    named_headers: list[RequestHeader],
     environment: str | None,
     lambda_weight: int | None,
     fargate_weight: int | None,
@@ -88,7 +92,15 @@ def split(
     from portable.split.requests import Plan, measure_until_interrupt, parse_url, shown
     from portable.split.verdict import FITS, Split, Tally
 
-    plan = Plan(parse_url(url), requests, concurrency, timeout, header, insecure)
+    plan = Plan(
+        url=parse_url(url),
+        requests=requests,
+        concurrency=concurrency,
+        timeout=timeout,
+        side_header=side_header,
+        insecure=insecure,
+        headers=[*headers, *named_headers],
+    )
     chosen = given(lambda_weight, fargate_weight)
     expected = chosen or _expected(plan.url, environment)
     tally = Tally()

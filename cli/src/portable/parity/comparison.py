@@ -15,7 +15,8 @@ from portable.local.run import Options
 from portable.local.view import Row, Summary
 from portable.parity.both_targets import both_targets
 from portable.parity.generated_requests import INSTEAD, Sample, Schema, named_paths
-from portable.parity.report import Finding, Report, shown
+from portable.parity.report import Finding, Report, Statuses, shown
+from portable.request_headers import RequestHeader
 from portable.weights import Weights
 
 TIMEOUT = 65.0  # seconds; longer than the load balancer waits, so that its answer is seen
@@ -27,6 +28,7 @@ NOT_COMPARED = frozenset(
         *("connection", "content-length", "keep-alive", "transfer-encoding"),
     )
 )
+SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, 9.2.1
 SETS = ("allow", "vary")  # lists whose order means nothing, and frameworks keep them as sets
 TRACE_ID = re.compile(rb"1-[0-9a-f]{8}-[0-9a-f]{24}")
 
@@ -42,6 +44,8 @@ class Plan:
     exclude: Sequence[str] = ()  # operations, as in "GET /items/{id}"
     examples: int = 20  # requests for each operation
     seed: int | None = None  # None: any
+    headers: Sequence[RequestHeader] = ()  # of every request
+    errors_expected: Sequence[str] = ()  # operations that may answer errors alone
 
 
 class SilentView:
@@ -106,17 +110,19 @@ async def compare(options: Options, plan: Plan) -> Report:
         message = f"--schema is {plan.schema!r}, expected a path of the app"
         raise PortableError(f"{message} as in '/openapi.json'.")
     # What depends on the order of a set is the same in every process.
-    variables = {"PYTHONHASHSEED": "0", **options.variables}
+    # The header that names the side differs on purpose.
+    variables = {"PYTHONHASHSEED": "0", "SIDE_HEADER": "false", **options.variables}
     async with (
         both_targets(replace(options, variables=variables), SilentView()) as ports,
         httpcore.AsyncConnectionPool() as pool,
     ):
-        schema = None if named else await _schema(pool, ports["fargate"], plan.schema)
+        schema = None if named else await _schema(pool, ports["fargate"], plan)
         if schema is not None:
             known = list(schema.operations)
         else:
             known = list(dict.fromkeys(sample.operation for sample in named))
         chosen = _without(known, plan.exclude)
+        _known("--expect-errors", plan.errors_expected, known)
         report.operations, report.excluded = len(chosen), len(known) - len(chosen)
         for operation in chosen:
             if schema is not None:
@@ -130,8 +136,18 @@ async def compare(options: Options, plan: Plan) -> Report:
                     report.left_out[reason] += 1
                     continue
                 report.samples += 1
-                report.findings += await _ask(pool, ports, sample)
+                report.writes += sample.method not in SAFE
+                report.findings += await _ask(
+                    pool, ports, sample.with_headers(plan.headers), report.statuses[operation]
+                )
         report.unreadable = list(dict.fromkeys(schema.unreadable)) if schema is not None else []
+    report.errors_only = [
+        operation
+        for operation, statuses in report.statuses.items()
+        # Nobody asked for the HEAD request that goes with a named path.
+        if not (statuses.answered or operation in plan.errors_expected)
+        and not (named and operation.startswith("HEAD "))
+    ]
     if not report.samples:
         why = " ".join(report.unreadable) or "none of what was generated can be sent."
         raise PortableError(f"no request was sent: {why}")
@@ -149,8 +165,9 @@ async def compare_until_signal(options: Options, plan: Plan) -> Report:
         raise PortableError("stopped by a signal.") from None
 
 
-async def _schema(pool: httpcore.AsyncConnectionPool, port: int, path: str) -> Schema:
-    answer = await _answer(pool, port, Sample("schema", "GET", path))
+async def _schema(pool: httpcore.AsyncConnectionPool, port: int, plan: Plan) -> Schema:
+    path = plan.schema
+    answer = await _answer(pool, port, Sample("schema", "GET", path).with_headers(plan.headers))
     if answer["status"] != 200:
         message = f"the app has no OpenAPI schema at {path} (status {answer['status']})"
         raise PortableError(f"{message}. {INSTEAD}")
@@ -163,19 +180,28 @@ async def _schema(pool: httpcore.AsyncConnectionPool, port: int, path: str) -> S
 
 
 def _without(known: list[str], exclude: Sequence[str]) -> list[str]:
-    for operation in exclude:
-        if operation not in known:
-            raise PortableError(f"--exclude is {operation!r}, expected one of {', '.join(known)}.")
+    _known("--exclude", exclude, known)
     left = [operation for operation in known if operation not in exclude]
     if not left:
         raise PortableError("--exclude leaves nothing to request.")
     return left
 
 
+def _known(option: str, operations: Sequence[str], known: list[str]) -> None:
+    for operation in operations:
+        if operation not in known:
+            raise PortableError(f"{option} is {operation!r}, expected one of {', '.join(known)}.")
+
+
 async def _ask(
-    pool: httpcore.AsyncConnectionPool, ports: Mapping[str, int], sample: Sample
+    pool: httpcore.AsyncConnectionPool,
+    ports: Mapping[str, int],
+    sample: Sample,
+    statuses: Statuses,
 ) -> list[Finding]:
     first = await _both(pool, ports, sample)
+    for name, answer in first.items():
+        statuses.count(name, answer["status"])
     if first["lambda"] == first["fargate"]:
         return []
     # Once more, also because in-memory state is apart: tasks take turns.
@@ -196,6 +222,7 @@ async def _answer(pool: httpcore.AsyncConnectionPool, port: int, sample: Sample)
     headers = [(b"Host", HOST), *((name.encode(), value) for name, value in sample.headers)]
     if sample.body or sample.method in ("POST", "PUT", "PATCH"):
         headers.append((b"Content-Length", str(len(sample.body)).encode()))
+    headers += [(one.name.encode(), one.value.encode("latin-1")) for one in sample.given]
     timeout = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT)
     try:
         response = await pool.request(
@@ -207,7 +234,16 @@ async def _answer(pool: httpcore.AsyncConnectionPool, port: int, sample: Sample)
         )
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
         return {"status": type(error).__name__, "body": b""}
-    return facets(response.status, response.headers, response.content)
+    hidden = [(name, _hidden(value, sample.given)) for name, value in response.headers]
+    return facets(response.status, hidden, _hidden(response.content, sample.given))
+
+
+def _hidden(content: bytes, given: Sequence[RequestHeader]) -> bytes:
+    """Return `content` without what the user's headers say: it is shown where it differs."""
+    for header in given:
+        for secret in header.secrets:
+            content = content.replace(secret, f"({header.name})".encode())
+    return content
 
 
 def _without_trace_ids(content: bytes) -> bytes:

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
@@ -18,6 +18,7 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from portable.errors import PortableError
+from portable.request_headers import RequestHeader
 
 URL = "http://127.0.0.1:8080"  # where `portable run` listens, so that a curl line works there
 # What the generator adds of its own; Content-Length and Host are set where a request is sent.
@@ -34,6 +35,7 @@ class Sample:
     target: str  # path and query, percent-encoded
     headers: tuple[tuple[str, bytes], ...] = ()
     body: bytes = b""
+    given: tuple[RequestHeader, ...] = ()  # by the user, sent as well
 
     @property
     def curl(self) -> str:
@@ -45,10 +47,16 @@ class Sample:
             words += ["-X", self.method]
         for name, value in self.headers:
             words += ["-H", f"{name}: {value.decode(errors='replace')}"]
-        command = shlex.join(words)
+        command = " ".join((shlex.join(words), *(header.curl for header in self.given)))
         if self.body:
             command += f" --data-binary {_quoted(self.body)}"
         return f"{command} {shlex.quote(URL + self.target)}"
+
+    def with_headers(self, given: Sequence[RequestHeader]) -> "Sample":
+        """Return the request with the user's headers, each in the place of one of its own."""
+        names = {header.name.lower() for header in given}
+        kept = tuple(pair for pair in self.headers if pair[0].lower() not in names)
+        return replace(self, headers=kept, given=tuple(given))
 
     @property
     def limit(self) -> str | None:

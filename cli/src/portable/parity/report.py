@@ -1,6 +1,6 @@
 """What a comparison of both targets found, as a table."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from rich import box
@@ -24,6 +24,22 @@ class Finding:
     deterministic: bool
 
 
+class Statuses:
+    """How often the requests of one operation were answered with which status, by target."""
+
+    def __init__(self) -> None:
+        self.targets: dict[str, Counter[str]] = {}
+
+    def count(self, target: str, status: object) -> None:
+        """Count one answer; what is no number is the kind of a failure."""
+        self.targets.setdefault(target, Counter())[str(status)] += 1
+
+    @property
+    def answered(self) -> bool:
+        """Whether one answer at least was no error: a 2xx, or a redirect."""
+        return any(status[0] in "23" for counts in self.targets.values() for status in counts)
+
+
 @dataclass
 class Report:
     """What was sent, and what differed."""
@@ -35,6 +51,9 @@ class Report:
     left_out: Counter[str] = field(default_factory=Counter)  # by reason
     unreadable: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    statuses: dict[str, Statuses] = field(default_factory=lambda: defaultdict(Statuses))
+    errors_only: list[str] = field(default_factory=list)  # operations that answered nothing else
+    writes: int = 0  # requests that may change something
 
     @property
     def differences(self) -> list[Finding]:
@@ -69,7 +88,46 @@ def show(report: Report, console: Console) -> None:
     for reason, count in report.left_out.items():
         text = f"not sent: {_count(count, 'request')} with {reason}, which no function gets"
         console.print(text, soft_wrap=True)
+    for line in (*histogram(report), *warnings(report)):
+        console.print(Text(line), soft_wrap=True)
     console.print(Text(summary(report)), soft_wrap=True)
+
+
+def histogram(report: Report) -> list[str]:
+    """Return the statuses of all answers, one line if both targets have the same."""
+    totals: dict[str, Counter[str]] = {}
+    for statuses in report.statuses.values():
+        for target, counts in statuses.targets.items():
+            totals.setdefault(target, Counter()).update(counts)
+    return [f"statuses of {target}: {text}" for target, text in _once(totals).items()]
+
+
+def warnings(report: Report) -> list[str]:
+    """Return a sentence for each operation that answered errors alone, and one on what is left."""
+    lines = []
+    for operation in report.errors_only:
+        targets = report.statuses[operation].targets
+        texts = [f"{text} on {target}" for target, text in _once(targets).items()]
+        remedy = f"where that is right, add --expect-errors '{operation}'"
+        if any({"401", "403"} & counts.keys() for counts in targets.values()):
+            remedy = f"give credentials with --header or --header-env; {remedy}"
+        lines.append(f"warning: {operation} answered errors alone ({'; '.join(texts)}): {remedy}.")
+    if report.writes:
+        lines.append(
+            f"{_count(report.writes, 'request')} to each target may have written something: what "
+            "is in a database or another store that both share is still there; memory and files "
+            "were each process's own and are gone."
+        )
+    return lines
+
+
+def _once(targets: dict[str, Counter[str]]) -> dict[str, str]:
+    """Return the counts of each target as text, and once where both have the same."""
+    texts = {
+        target: ", ".join(f"{status}: {counts[status]}" for status in sorted(counts))
+        for target, counts in targets.items()
+    }
+    return {"both targets": next(iter(texts.values()))} if len(set(texts.values())) == 1 else texts
 
 
 def summary(report: Report) -> str:

@@ -9,28 +9,35 @@ import socket
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import httpx
 
 from portable.errors import PortableError
+from portable.request_headers import RequestHeader
 from portable.split.verdict import Answer, Tally, named_side
 
+SIDE_HEADER = "x-portable-side"  # what the image's entry points add with SIDE_HEADER=true
 BODY_LIMIT = 65_536  # bytes of a body in which a side is looked for; the rest is only read
 _NO_SIDE_KEPT = http.cookiejar.DefaultCookiePolicy(allowed_domains=[])
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send. `timeout` is in seconds, for a whole request; `header` may name the side."""
+    """What to send. `timeout` is in seconds, for a whole request.
+
+    `side_header` is the response header that names the side; without it SIDE_HEADER does, or else
+    the body.
+    """
 
     url: httpx.URL
     requests: int = 200
     concurrency: int = 10
     timeout: float = 10.0
-    header: str | None = None
+    side_header: str | None = None
     insecure: bool = False
+    headers: Sequence[RequestHeader] = ()
 
 
 def parse_url(text: str) -> httpx.URL:
@@ -116,7 +123,10 @@ def _client(plan: Plan) -> httpx.AsyncClient:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
             # The cookie of a sticky target group would bind all requests to one side.
             cookies=http.cookiejar.CookieJar(_NO_SIDE_KEPT),
-            headers={"User-Agent": "portable-split"},
+            headers=[
+                (b"User-Agent", b"portable-split"),
+                *((one.name.encode(), one.value.encode("latin-1")) for one in plan.headers),
+            ],
             timeout=plan.timeout,
             trust_env=not is_loopback(plan.url),
             verify=not plan.insecure,
@@ -136,10 +146,10 @@ async def _request(plan: Plan, client: httpx.AsyncClient) -> tuple[Answer, httpx
         async for chunk in response.aiter_bytes():
             body += chunk[: BODY_LIMIT - len(body)]
     seconds = time.perf_counter() - started
-    if plan.header is not None:
-        side = named_side(response.headers.get(plan.header, ""))
-    else:
-        side = named_side(body.decode("latin-1"))
+    named = response.headers.get(plan.side_header or SIDE_HEADER)
+    if named is None and plan.side_header is None:
+        named = body.decode("latin-1")
+    side = named_side(named or "")
     return Answer(side, response.status_code, seconds), response
 
 

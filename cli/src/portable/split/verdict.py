@@ -212,7 +212,7 @@ class Split:
         if nobody := sum(tally.nobody.values()):
             parts.append(f"{counted(nobody, 'answer')} with a 5xx named no side")
         if unknown := sum(tally.unknown.values()):
-            words = "the word lambda, ecs or fargate"
+            words = "the word lambda, ecs or fargate (with SIDE_HEADER=true each has a header)"
             parts.append(f"{counted(unknown, 'answer')} named no side with {words}")
         if failures := sum(tally.failures.values()):
             parts.append(f"{counted(failures, 'request')} got no answer")

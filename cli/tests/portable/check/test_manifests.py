@@ -62,8 +62,8 @@ def test_another_value(project, change, find):
 
 
 def test_another_value_in_one_environment(project, change, find):
-    test = "environments:\n  test:\n"
-    change(SERVICE, test, f"{test}    variables:\n      LOG_LEVEL: DEBUG\n")
+    test = "    variables:\n      SIDE_HEADER"
+    change(SERVICE, test, test.replace("SIDE", "LOG_LEVEL: DEBUG\n      SIDE"))
     find(variables(project), "LOG_LEVEL", "'INFO'", "'DEBUG'")
 
 

@@ -189,7 +189,7 @@ def test_weights_that_the_template_refuses(copy, weights, names):
         (SERVICE, "  port: 8080", "  prt: 8080", [SERVICE, "image.port"]),
         (SERVICE, "  port: 8080", "  port: eighty", [SERVICE, "image.port", "eighty"]),
         (SERVICE, "command: [", "comand: [", [SERVICE, "command"]),
-        (SERVICE, "\nvariables:", "\nvariable:", [SERVICE, "variables"]),
+        (SERVICE, "variables:", "variable:", [SERVICE, "variables"]),
         (SERVICE, "  healthcheck:", "  health:", [SERVICE, "image.healthcheck.command"]),
         (SERVICE, "\ncount:", "\ncont:", [SERVICE, "count"]),
         (SERVICE, "    min: 2", "    min: two", [SERVICE, "count", "two"]),

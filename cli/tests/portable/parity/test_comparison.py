@@ -17,7 +17,8 @@ from portable.commands.parity import parity as cli_parity
 from portable.errors import PortableError
 from portable.parity.comparison import facets, findings
 from portable.parity.generated_requests import Sample, Schema, named_paths
-from portable.parity.report import Finding, Report, show, shown, summary
+from portable.parity.report import Finding, Report, histogram, show, shown, summary
+from portable.request_headers import RequestHeader
 from tests.portable.local_run import PORTABLE, ROOT, all_processes, descendants
 
 GET_ITEM = "GET /items/{number}"
@@ -72,6 +73,11 @@ def parity(*options: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PORTABLE, "parity", *options], cwd=cwd, capture_output=True, text=True, timeout=300
     )
+
+
+def expecting(*operations: str) -> list[str]:
+    """Return the options for operations that may answer errors alone."""
+    return [part for operation in operations for part in ("--expect-errors", operation)]
 
 
 def schema(document: object = DOCUMENT) -> Schema:
@@ -266,11 +272,11 @@ def test_the_projects_own_app_differs_in_its_name_only():
 
 def test_the_page_names_every_option():
     page = (ROOT / "cli/docs" / "parity.md").read_text()
-    named = re.findall(r"^\| `(--[a-z]+)` \|([^|]*)\|", page, re.MULTILINE)
+    named = re.findall(r"^\| `(-[\w-]+)`[^|]*\|([^|]*)\|", page, re.MULTILINE)
     options = [option for option in cli_parity.params if isinstance(option, click.Option)]
     assert [name for name, _ in named] == [option.opts[0] for option in options]
     for (name, default), option in zip(named, options, strict=True):
-        if option.show_default:
+        if option.show_default is True:
             assert default.strip() == f"`{option.default}`", name
 
 
@@ -422,11 +428,15 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
                     )
                     for part in ("--path", path)
                 ),
+                *expecting("GET /basic-auth/a/b", "GET /status/418", "GET /status/500"),
             ],
             id="wsgi",
         ),
         pytest.param(
-            ["--app", "cli.tests.portable.foreign_apps:starlette", "--schema", "/schema"],
+            [
+                *("--app", "cli.tests.portable.foreign_apps:starlette", "--schema", "/schema"),
+                *expecting("GET /fail", "GET /status/{number}"),
+            ],
             id="starlette",
         ),
         pytest.param(
@@ -435,6 +445,7 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
                 "cli.tests.portable.foreign_apps:starlette",
                 *("--path", "/static/applications.py", "--path", "/static/none", "--path", "/none"),
                 *("--path", "/items", "--path", "/items/", "--path", "/stream"),
+                *expecting("GET /static/none", "GET /none"),
             ],
             id="starlette-paths",
         ),
@@ -453,6 +464,7 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
                 "cli.tests.portable.foreign_apps:litestar_app",
                 *("--path", "/schema", "--path", "/schema/openapi.yaml", "--path", "/schema/redoc"),
                 *("--path", "/schema/none", "--path", "/books", "--path", "/file"),
+                *expecting("GET /schema/none", "GET /books"),
             ],
             id="litestar-paths",
         ),
@@ -463,3 +475,94 @@ def test_an_app_of_another_make_answers_alike(options: list[str]):
     print(done.stdout)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "not requested" not in done.stdout
+
+
+PRIVATE_APP = """
+import os
+from typing import Annotated
+from fastapi import Depends, FastAPI, Header, HTTPException
+
+app = FastAPI()
+
+def user(authorization: Annotated[str, Header(include_in_schema=False)] = "") -> str:
+    if authorization != "Bearer hunter2":
+        raise HTTPException(401)
+    return authorization
+
+@app.get("/healthz", include_in_schema=False)
+async def healthz() -> str:
+    return "ok"
+
+@app.get("/me")
+async def me(user: Annotated[str, Depends(user)]) -> str:
+    return "me"
+
+@app.post("/items")
+async def items(user: Annotated[str, Depends(user)]) -> str:
+    return "made"
+
+@app.get("/echo")
+async def echo(user: Annotated[str, Depends(user)]) -> str:
+    return f"{os.environ['EXECUTION_ENVIRONMENT']} {user}"
+"""
+
+
+@pytest.fixture
+def private(project: Path) -> Path:
+    """A project whose app answers nobody without a token."""
+    (project / "private.py").write_text(PRIVATE_APP)
+    return project
+
+
+def test_an_app_behind_authentication_is_not_called_alike(private: Path) -> None:
+    done = parity("--app", "private:app", "--examples", "2", cwd=private)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "0 differences" in done.stdout
+    assert "statuses of both targets: 401: " in done.stdout
+    for operation in ("GET /me", "POST /items", "GET /echo"):
+        assert f"warning: {operation} answered errors alone (401: " in done.stdout
+        assert f"or --header-env; where that is right, add --expect-errors '{operation}'" in (
+            done.stdout
+        )
+
+
+def test_a_token_lets_the_requests_in_and_is_never_shown(
+    private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_AUTHORIZATION", "Bearer hunter2")
+    token = ("--header-env", "Authorization=API_AUTHORIZATION")
+    done = parity("--app", "private:app", "--examples", "2", *token, cwd=private)
+    assert done.returncode == 1  # /echo differs
+    assert "statuses of both targets: 200: " in done.stdout and "warning" not in done.stdout
+    assert "1 difference," in done.stdout
+    assert '-H "Authorization: $API_AUTHORIZATION" http://127.0.0.1:8080/echo' in done.stdout
+    assert "(Authorization)" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+    assert re.search(r"\d requests? to each target may have written something: ", done.stdout)
+
+
+def test_what_may_answer_errors_alone_is_named(private: Path) -> None:
+    expected = expecting("GET /me", "POST /items", "GET /echo")
+    done = parity("--app", "private:app", "--examples", "2", *expected, cwd=private)
+    assert done.returncode == 0, done.stdout
+    assert "warning" not in done.stdout
+    refused = parity("--app", "private:app", "--expect-errors", "GET /you", cwd=private)
+    assert "--expect-errors is 'GET /you', expected one of GET /me" in refused.stderr
+
+
+def test_each_target_has_its_own_statuses_where_they_differ() -> None:
+    report = Report(1)
+    statuses = report.statuses["GET /"]
+    for target, status in (("lambda", 200), ("lambda", 200), ("fargate", 200), ("fargate", 500)):
+        statuses.count(target, status)
+    assert histogram(report) == [
+        "statuses of lambda: 200: 2",
+        "statuses of fargate: 200: 1, 500: 1",
+    ]
+
+
+def test_a_users_header_takes_the_place_of_a_generated_one() -> None:
+    sample = Sample("GET /", "GET", "/", (("Authorization", b"generated"), ("A", b"b")))
+    given = RequestHeader("authorization", "Bearer hunter2")
+    assert sample.with_headers([given]).headers == (("A", b"b"),)
+    assert "hunter2" not in sample.with_headers([given]).curl + repr(given)

@@ -19,6 +19,7 @@ from tests.portable.split.split_command import (
     LAMBDA,
     PROGRAM,
     alternating,
+    sentence,
     split,
 )
 from tests.portable.split.split_server import CLOSE, HANG, Server, answer, serving
@@ -56,9 +57,47 @@ def test_a_weight_of_zero_is_exact() -> None:
 def test_a_header_can_name_the_side() -> None:
     sides = ("x-lambda-1", "x-fargate-2")
     with serving(lambda n: answer("lambda", X_Served_By=sides[n % 2])) as server:
-        result = split(server.url, *EVEN, "--header", "x-served-by", "-n", "50", "--json")
+        result = split(server.url, *EVEN, "--side-header", "x-served-by", "-n", "50", "--json")
     found = json.loads(result.stdout)["sides"]
     assert (found["lambda"]["requests"], found["fargate"]["requests"]) == (25, 25)
+
+
+def test_the_header_of_the_runtime_goes_before_the_body() -> None:
+    sides = ("lambda", "fargate")
+    with serving(lambda n: answer("lambda", X_Portable_Side=sides[n % 2])) as server:
+        result = split(server.url, *EVEN, "-n", "50", "--json")
+    found = json.loads(result.stdout)["sides"]
+    assert (found["lambda"]["requests"], found["fargate"]["requests"]) == (25, 25)
+
+
+def test_headers_are_sent_with_every_request_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_OF_THE_TEST", "Bearer hunter2")
+    with serving(alternating) as server:
+        given = ("-H", "Accept: text/plain", "--header-env", "Authorization=TOKEN_OF_THE_TEST")
+        result = split(server.url, *EVEN, "-n", "40", *given)
+        assert result.exit_code == 0, result.output
+    assert len(server.seen) == 41
+    for head in server.seen:
+        assert b"Accept: text/plain\r\n" in head
+        assert b"Authorization: Bearer hunter2\r\n" in head
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-H", "hunter2"), "--header has no colon, expected 'Name: value', as with curl."),
+        (("-H", "a b: hunter2"), "--header: 'a b' is no name of a header."),
+        (("-H", "a: hunter2\x01"), "--header: the value of a has a character that none may."),
+        (("--header-env", "A"), "--header-env is 'A', expected NAME=VARIABLE"),
+        (("--header-env", "A=NOT_SET_AT_ALL"), "but NOT_SET_AT_ALL is not set."),
+    ],
+)
+def test_a_header_of_another_form_is_refused(arguments: tuple[str, ...], said: str) -> None:
+    with serving(alternating) as server:
+        message = sentence(server.url, *EVEN, "-n", "10", *arguments)
+    assert said in message and "hunter2" not in message
+    assert not server.seen
 
 
 def test_what_names_no_side_and_what_fails_is_counted_by_kind() -> None:

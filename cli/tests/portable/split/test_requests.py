@@ -74,7 +74,7 @@ def test_a_redirect_by_a_side_is_its_answer() -> None:
     moved = answer("", 302, Location="/docs", X_Side="lambda")
     with serving(lambda _: moved) as server:
         result = split(
-            server.url, "--lambda-weight", "1", "--fargate-weight", "0", "--header", "X-Side"
+            server.url, "--lambda-weight", "1", "--fargate-weight", "0", "--side-header", "X-Side"
         )
     assert result.exit_code == 0
 
