@@ -39,6 +39,10 @@ RUN groupadd --gid 10001 app \
 WORKDIR /app
 # Rarely changes, so a deployment reuses this layer; owned by root, so the app cannot alter it.
 COPY --from=dependencies /app /app
+# The one place to write with a read-only root, as on Lambda: an upload over 1 MB is a file there. A
+# volume of a task belongs to root, unless the image names it: then it has the rights of the folder.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+VOLUME /tmp
 # Log lines leave at once, also those that the app prints.
 ENV PYTHONUNBUFFERED=1
 # The C library keeps what a response of up to 1 MB needs instead of giving it back to the kernel

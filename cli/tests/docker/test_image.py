@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from portable.manifests.agreement import TEMPORARY
+
 ROOT = Path(__file__).parents[3]
 MANIFEST = yaml.safe_load((ROOT / "copilot/api/manifest.yml").read_text())
 
@@ -32,7 +34,13 @@ def answer(url: str) -> str:
 
 def as_on_fargate() -> list[str]:
     """The arguments of `docker run` for what the Copilot manifest asks of ECS."""
-    arguments = ["--read-only", "--publish", f"127.0.0.1::{MANIFEST['image']['port']}"]
+    arguments = [
+        "--read-only",
+        "--volume",
+        TEMPORARY,
+        "--publish",
+        f"127.0.0.1::{MANIFEST['image']['port']}",
+    ]
     for name, value in MANIFEST["variables"].items():
         arguments += ["--env", f"{name}={value}"]
     return arguments
@@ -113,6 +121,27 @@ writable = [path for path, _, _ in os.walk("/app") if os.access(path, os.W_OK)]
 print(json.dumps([os.getuid(), os.getgid(), writable]))
 """
     assert in_image(image, code) == [10001, 10001, []]
+
+
+def test_an_upload_over_1_mb_has_a_place_with_a_read_only_root(image, in_image, run):
+    """What Starlette does with one. On Fargate the folder is root's unless the image names it."""
+    code = """
+import json, os, tempfile
+with tempfile.SpooledTemporaryFile(max_size=1024 * 1024) as upload:
+    upload.write(bytes(2 * 1024 * 1024))
+    upload.seek(0)
+    size = len(upload.read())
+try:
+    open("/app/file", "w")
+except OSError as error:
+    refused = error.strerror
+print(json.dumps([size, tempfile.gettempdir(), refused]))
+"""
+    volumes = MANIFEST["storage"]["volumes"].values()
+    assert {volume["path"] for volume in volumes if not volume["read_only"]} == {TEMPORARY}
+    config = json.loads(run("docker", "inspect", "-f", "{{json .Config}}", image).stdout)
+    assert config["Volumes"] == {TEMPORARY: {}}
+    assert in_image(image, code) == [2 * 1024 * 1024, TEMPORARY, "Read-only file system"]
 
 
 def test_has_no_build_tool(image, in_image):

@@ -17,6 +17,7 @@ from cfnlint.api import lint_file
 from cfnlint.decode import cfn_yaml
 
 from portable.check.rendering import render
+from portable.manifests.agreement import TEMPORARY
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = ["test", "prod"]
@@ -202,8 +203,17 @@ def test_exec_is_for_test_and_the_read_only_root_for_prod(service, container, en
     assert (exec_enabled, read_only) == {"test": (True, False), "prod": (False, True)}[environment]
 
 
-def test_variables_reach_the_container(variables, manifest):
-    assert variables.items() >= manifest["variables"].items()
+def test_a_task_may_write_to_tmp_on_its_own_disk(task, container):
+    """No host, no file system elsewhere: an empty folder, which ends with the task."""
+    assert task["Volumes"] == [{"Name": "tmp"}]
+    assert container["MountPoints"] == [
+        {"SourceVolume": "tmp", "ContainerPath": TEMPORARY, "ReadOnly": False}
+    ]
+
+
+def test_variables_reach_the_container(variables, manifest, environment):
+    overrides = manifest["environments"].get(environment, {}).get("variables", {})
+    assert variables.items() >= (manifest["variables"] | overrides).items()
     assert variables["EXECUTION_ENVIRONMENT"] == "ecs"
 
 

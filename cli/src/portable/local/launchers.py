@@ -145,6 +145,8 @@ class DockerLauncher:
             "FORWARDED_ALLOW_IPS": self.gateway,
         }
         options = ["--read-only"] if service.read_only else []
+        for folder in sorted(service.writable):
+            options += ["--volume", folder]
         process, port = await self._run(
             f"task-{number}", service.port, environment, options, service.command
         )
@@ -191,7 +193,7 @@ class DockerLauncher:
             self.image,
             *command,
         ]
-        cleanup = ("docker", "rm", "--force", container)
+        cleanup = ("docker", "rm", "--force", "--volumes", container)
         output = _without_invocation_lines(self.output)
         process = await Process.start(name, line, {**os.environ, **secrets}, output, cleanup)
         self.processes.append(process)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from portable.errors import PortableError
 from portable.manifests.problem import Problem
-from portable.manifests.system import ALB, SAM, System
+from portable.manifests.system import ALB, SAM, Service, System
 from portable.manifests.variables import different_app
 
 # Seconds: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeouts
 MOST_STOP_TIMEOUT = 120
+TEMPORARY = "/tmp"  # noqa: S108 - a path in the image
 MACHINES = {"x86_64": ("linux/x86_64", "linux/amd64"), "arm64": ("linux/arm64",)}
 
 
@@ -66,8 +67,19 @@ def disagreements(system: System, root: Path) -> Iterator[Problem]:
             message = f"{where}.EXECUTION_ENVIRONMENT is {given!r}, expected {expected!r}"
             yield Problem(f"{message}.")
     yield from different_app(system)
+    yield from _temporary_folder(service)
     yield from _times(system)
     yield from _handler(function.handler, function.logical_id, root)
+
+
+def _temporary_folder(service: Service) -> Iterator[Problem]:
+    """Yield a read-only root with no place for temporary files, which a function always has."""
+    if service.read_only and TEMPORARY not in service.writable:
+        text = f"{service.path}: storage.readonly_fs is true, and no volume can be written to at"
+        yield Problem(
+            f"{text} {TEMPORARY}: an upload over 1 MB would fail on Fargate alone.",
+            f"Add to storage.volumes one with path: {TEMPORARY} and read_only: false.",
+        )
 
 
 def _times(system: System) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from portable.manifests.cloudformation import render
 from portable.manifests.health_check import HealthCheck
 from portable.manifests.reader import Reader, read_yaml
 from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
-from portable.manifests.template import Intrinsics
+from portable.manifests.task import stop_timeout, writable
 from portable.weights import Weights
 
 SAM = "template.yaml"
@@ -44,7 +44,8 @@ class Function:
 class Service:
     """The Fargate side, from the Copilot manifest at `path` and the patches at `patches`.
 
-    `stop_timeout` is the seconds from SIGTERM to SIGKILL.
+    `stop_timeout` is the seconds from SIGTERM to SIGKILL, `writable` are the folders where volumes
+    of the task are mounted that it may write to.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Service:
     platform: str
     health_command: str
     read_only: bool
+    writable: frozenset[str]
     patches: str
     stop_timeout: int
 
@@ -176,9 +178,10 @@ def _service(root: Path, environment: str) -> Service:
         count,
         read("platform", default="linux/x86_64"),
         " ".join(map(str, read("image", "healthcheck", "command"))),
-        read("storage", default={}).get("readonly_fs", False),
+        read("storage", "readonly_fs", default=False),
+        writable(read("storage", "volumes", default=None)),
         patches,
-        _stop_timeout(root, patches),
+        stop_timeout(root, patches),
     )
 
 
@@ -199,22 +202,6 @@ def _resolved(root: Path, value: Any, environment: str) -> Any:
     application = read_yaml(root, WORKSPACE)["application"]
     value = value.replace("${COPILOT_APPLICATION_NAME}", application)
     return value.replace("${COPILOT_ENVIRONMENT_NAME}", environment)
-
-
-def _stop_timeout(root: Path, path: str) -> int:
-    """Return what the patches at `path` add as StopTimeout, or else the default of ECS.
-
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeouts
-    """
-    patches = read_yaml(root, path, Intrinsics) if (root / path).exists() else None
-    if not isinstance(patches, list | None):
-        raise PortableError(f"{path} is no list, expected the patches of Copilot's template.")
-    found: Any = 30
-    for patch in patches or ():
-        added = isinstance(patch, dict) and patch.get("op") in ("add", "replace")
-        if added and str(patch.get("path")).endswith("/StopTimeout"):
-            found = patch.get("value")
-    return Reader(path, "", {}).whole(found, "StopTimeout")
 
 
 def _load_balancer(template: dict[str, Any]) -> LoadBalancer:

@@ -152,6 +152,22 @@ def test_the_manifests_of_this_repository_agree(root, environment):
             ],
         ),
         (
+            SERVICE,
+            "      read_only: false",
+            "      read_only: true",
+            [
+                f"{SERVICE}: storage.readonly_fs is true",
+                "at /tmp",
+                "path: /tmp and read_only: false",
+            ],
+        ),
+        (
+            SERVICE,
+            "      path: /tmp ",
+            "      path: /data ",
+            [f"{SERVICE}: storage.readonly_fs is true", "at /tmp"],
+        ),
+        (
             SAM,
             "portable_runtime.lambda_handler.handler",
             "portable_runtime.nothing.handler",
@@ -170,7 +186,7 @@ def test_a_disagreement_is_named(copy, name, old, new, parts):
     assert old in text, f"{name} has no {old!r} any more"
     (copy / name).write_text(text.replace(old, new))
     with pytest.raises(PortableError) as error:
-        agreement.check(load(copy, "test", {}), copy)
+        agreement.check(load(copy, "prod", {}), copy)
     message = error.value.format_message()
     for part in parts:
         assert part in message

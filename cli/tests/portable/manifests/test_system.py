@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from portable.errors import PortableError
+from portable.manifests.agreement import TEMPORARY
 from portable.manifests.system import load
 
 SERVICE = "copilot/api/manifest.yml"
@@ -58,6 +59,7 @@ def test_the_service_with_the_overrides_of_its_environment(root, environment, re
     assert service.variables["EXECUTION_ENVIRONMENT"] == "ecs"
     assert service.platform == "linux/x86_64"
     assert service.read_only is read_only
+    assert service.writable == {TEMPORARY}
     assert "'/healthz'" in service.health_command
 
 
