@@ -98,7 +98,7 @@ def main(only: tuple[str, ...], rounds: int | None, quick: bool, listed: bool) -
         )
     else:
         report.write(results, conditions)
-        click.echo("Wrote cli/docs/performance.md and cli/docs/performance.svg.", err=True)
+        click.echo("Wrote cli/docs/performance.md, its chart and its data.", err=True)
     missed = [sentence for result in results for sentence, ok in table.goals(result) if not ok]
     sys.exit(1 if (missed or left_out) and not quick else 0)
 

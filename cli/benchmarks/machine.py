@@ -11,7 +11,7 @@ def describe() -> dict[str, str]:
     """Return what there is to know of the machine, without its name."""
     return {
         "cores": str(os.cpu_count()),
-        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "architecture": platform.machine(),
         "Python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
     }

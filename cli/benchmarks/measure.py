@@ -30,6 +30,15 @@ class Goal:
         measured = f"{self.measured(result):.2f} x {self.against}"
         return f"{self.candidate}: {measured}, goal at most {self.at_most:.2f}"
 
+    def cells(self, result: "Result") -> tuple[str, str, str, str]:
+        """Return both candidates with their medians, the ratio and the goal."""
+        return (
+            f"{self.candidate}, {result.median(self.candidate)}",
+            f"{self.against}, {result.median(self.against)}",
+            f"{self.measured(result):.2f}",
+            f"{self.at_most:.2f}",
+        )
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -51,6 +60,17 @@ class Limit:
         unit, more = result.measure.unit, f" more than {self.above}" if self.above else ""
         measured = f"{self.measured(result):,.1f} {unit}{more}"
         return f"{self.candidate}: {measured}, goal at most {self.at_most:,.0f} {unit}"
+
+    def cells(self, result: "Result") -> tuple[str, str, str, str]:
+        """Return the candidate with its median, what it is above, the figure and the goal."""
+        above = f"{self.above}, {result.median(self.above)}" if self.above else ""
+        unit, more = result.measure.unit, "+" if self.above else ""
+        return (
+            f"{self.candidate}, {result.median(self.candidate)}",
+            above,
+            f"{more}{figure(self.measured(result))} {unit}",
+            f"{more}{figure(self.at_most)} {unit}",
+        )
 
 
 @dataclass(frozen=True)
@@ -96,6 +116,10 @@ class Result:
         """Return what `candidate` took, in the measure's unit."""
         return spread(self.samples[candidate])
 
+    def median(self, candidate: str) -> str:
+        """Return what `candidate` took as text, with its unit."""
+        return f"{figure(self.value(candidate).median)} {self.measure.unit}"
+
     def ratio(self, candidate: str, against: str) -> Spread:
         """Return `candidate` over `against`, of the samples of the same rounds."""
         pairs = zip(self.samples[candidate], self.samples[against], strict=True)
@@ -104,6 +128,13 @@ class Result:
     def reached(self, goal: Goal | Limit) -> bool:
         """Whether what was measured is within the goal."""
         return goal.measured(self) <= goal.at_most
+
+
+def figure(number: float) -> str:
+    """Return `number` with three digits that count."""
+    if number >= 100:
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
 
 
 def spread(figures: list[float]) -> Spread:

@@ -1,10 +1,10 @@
-"""Results as tables: for a terminal and in Markdown."""
+"""Results as tables for a terminal."""
 
 from collections.abc import Iterator
 
 from rich.table import Table
 
-from benchmarks.measure import Result, Spread
+from benchmarks.measure import Result, Spread, figure
 
 COLUMNS = ("candidate", "median", "quartiles", "x floor", "quartiles")
 
@@ -17,12 +17,6 @@ def terminal(result: Result) -> Table:
     for row in rows(result):
         table.add_row(*row)
     return table
-
-
-def markdown(result: Result) -> str:
-    """Return the table of one result in Markdown."""
-    lines = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1)), *rows(result)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def rows(result: Result) -> Iterator[tuple[str, ...]]:
@@ -40,13 +34,6 @@ def goals(result: Result) -> Iterator[tuple[str, bool]]:
     for goal in result.measure.goals:
         reached = result.reached(goal)
         yield f"{goal.sentence(result)}: {'reached' if reached else 'missed'}.", reached
-
-
-def figure(number: float) -> str:
-    """Return `number` with three digits that count."""
-    if number >= 100:
-        return f"{number:,.0f}"
-    return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
 
 
 def _quartiles(value: Spread, digits: str = "") -> str:

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 
 from benchmarks import report, table
-from benchmarks.measure import Goal, Measure, Result
+from benchmarks.measure import Goal, Measure, Result, figure
 
 
 @pytest.fixture
@@ -28,14 +28,7 @@ def result() -> Result:
     [(0.256, "0.26"), (9.99, "9.99"), (10, "10.0"), (99.94, "99.9"), (1234.5, "1,234")],
 )
 def test_three_digits_count(number, text):
-    assert table.figure(number) == text
-
-
-def test_a_table_in_markdown(result):
-    lines = table.markdown(result).splitlines()
-    assert lines[2].startswith("| floor (floor) | 205 ms |")
-    assert lines[4].startswith("| ours | 260 ms | 260 - 260 | 1.27 |")
-    assert {line.count("|") for line in lines} == {6}
+    assert figure(number) == text
 
 
 def test_goals_are_reached_or_missed(result):
@@ -45,9 +38,17 @@ def test_goals_are_reached_or_missed(result):
     ]
 
 
-def test_the_page_says_what_was_measured_where_and_how(result):
+def test_the_page_has_a_row_for_each_goal_and_says_where_and_how(result):
     page = report.page([result], {"cores": "2", "Python": "3.13.0"}, "2026-01-02")
-    assert "| date | 2026-01-02 |\n| cores | 2 |\n| Python | 3.13.0 |" in page
-    assert "## Cold start\n\nFrom start to answer.\n" in page
-    assert '2 rounds of `make bench ARGS="--only cold"`.' in page
-    assert "missed." in page
+    assert "| Cold start | ours, 260 ms | floor, 205 ms | 1.27 | 1.10 | **missed** |" in page
+    assert "Measured on 2026-01-02: cores 2, Python 3.13.0." in page
+    assert "- `cold`: From start to answer.\n" in page
+
+
+def test_what_is_measured_alike_is_described_once(result):
+    assert report.page([result, result], {}, "").count("From start to answer.") == 1
+
+
+def test_the_data_has_every_sample(result):
+    (measure,) = report.data([result], {"cores": "2"})["measures"]
+    assert measure["samples"] == result.samples
