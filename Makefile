@@ -61,6 +61,7 @@ weights: .venv/installed ## shift traffic to the two weights of samconfig.toml (
 	sam deploy --config-env alb-$(ENV)
 
 destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=prod)
+	portable check --teardown --env $(ENV)
 	copilot svc delete --name $(SERVICE) --env $(ENV)
 	sam delete --config-env alarms-$(ENV)
 	sam delete --config-env alb-$(ENV)

@@ -17,13 +17,14 @@ from portable.errors import PortableError
     help="Environment to check; can be repeated.  [default: all in copilot/environments]",
 )
 @click.option("--aws", "ask", is_flag=True, help="Ask the account, too; it is only read.")
+@click.option("--teardown", is_flag=True, help="Ask the account what refuses to be deleted.")
 @click.option("--json", "as_json", is_flag=True, help="The outcome as one JSON object.")
-def check(environments: tuple[str, ...], ask: bool, as_json: bool) -> None:
+def check(environments: tuple[str, ...], ask: bool, teardown: bool, as_json: bool) -> None:
     """Find what would fail in a deployment: seconds, no account, no Docker.
 
     Reads the manifests, renders them with `copilot`, and lints what comes out. Exit status 1
     if there is a fault; a warning is none. With --aws it uses your credentials, and Docker has
-    to be there.
+    to be there. With --teardown it only asks what stands in the way of a deletion.
     """
     from tempfile import TemporaryDirectory
 
@@ -41,8 +42,13 @@ def check(environments: tuple[str, ...], ask: bool, as_json: bool) -> None:
         raise PortableError(f"{ENVIRONMENTS}/ has no environment.")
     with TemporaryDirectory() as rendered:
         project = Project(root, chosen, Path(rendered))
-        outcomes = static(project, Severity.FAULT if ask else Severity.WARNING)
-        if ask:
+        if teardown:
+            from portable.check.account.teardown import teardown as of_teardown
+
+            outcomes = of_teardown(project)
+        else:
+            outcomes = static(project, Severity.FAULT if ask else Severity.WARNING)
+        if ask and not teardown:
             from portable.check.account.checks import of_account  # boto3 takes a while to import
 
             passed = {one.check for one in outcomes if one.status is Status.PASSED}

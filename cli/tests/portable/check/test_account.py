@@ -13,6 +13,7 @@ from portable.check.account.identity import identity
 from portable.check.account.quotas import ADDRESSES, CONCURRENCY, ON_DEMAND, SPOT, quotas
 from portable.check.account.records import records
 from portable.check.account.session import Account, account
+from portable.check.account.teardown import protected
 from portable.check.project import Project
 from portable.check.rendering import copilot_package
 from portable.errors import PortableError
@@ -199,3 +200,30 @@ def test_the_command_on_an_empty_account(server, root):
         *("GetCallerIdentity", "GetParameter", "DescribeStacks", "ListExports"),
         *("GetServiceQuota", "DescribeAddresses"),
     }
+
+
+def test_a_protected_load_balancer_stands_in_the_way_of_a_teardown(
+    server: Emulated, ours: Account, project: Project
+) -> None:
+    template = {
+        "Parameters": {"DeletionProtection": {"Type": "String"}},
+        "Resources": {
+            "Topic": TOPIC | {"Properties": {"DisplayName": {"Ref": "DeletionProtection"}}}
+        },
+    }
+
+    def deploy(operation: str, protection: str) -> None:
+        call = getattr(server.client("cloudformation"), operation)
+        call(
+            StackName="portable-api-alb-test",
+            TemplateBody=json.dumps(template),
+            Parameters=[{"ParameterKey": "DeletionProtection", "ParameterValue": protection}],
+        )
+
+    assert list(protected(ours, project)) == []  # there is no such stack
+    deploy("create_stack", "enabled")
+    (problem,) = protected(ours, project)
+    assert "portable-api-alb-test is protected" in problem.text
+    assert "`sam deploy --config-env alb`" in problem.fix
+    deploy("update_stack", "disabled")
+    assert list(protected(ours, project)) == []
