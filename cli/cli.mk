@@ -3,13 +3,16 @@ SKIPS ?= allowed
 LOCKS += cli/requirements-dev.txt
 BENCH := cli/benchmarks
 
-.PHONY: bench
+.PHONY: bench rehearse
 
 test:: .venv/installed
 	@cd cli && pytest --skips=$(SKIPS) $(ARGS)
 
 lint:: .venv/installed
 	cd cli && mypy
+
+rehearse: .venv/installed ## what the README says of deployment, against an emulated AWS, with Docker
+	@cd cli && pytest tests/rehearsal -q -s --skips=forbidden $(ARGS)
 
 bench: $(BENCH)/.venv/installed ## what it costs, next to the alternatives (ARGS="--list")
 	@cd cli && benchmarks/.venv/bin/python -m benchmarks $(ARGS)

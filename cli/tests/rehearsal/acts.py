@@ -1,0 +1,193 @@
+"""What the rehearsal goes through, one function after the other, on one stage."""
+
+import uuid
+
+from tests.rehearsal.chapters import commands, mentioned
+from tests.rehearsal.stage import Running, Stage
+
+
+def steps(chapter: str) -> list[str]:
+    """Return the commands of a chapter that `sam`, `copilot` and `portable` run."""
+    return [line for line in commands(chapter) if line.split()[0] in ("sam", "copilot", "portable")]
+
+
+def deploy(stage: Stage) -> None:
+    """The first deployment, line by line."""
+    for line in commands("Deploy"):
+        if line.startswith("export "):
+            stage.export(line)
+        else:
+            stage.run(line)
+    found = stage.left()
+    assert set(found.stacks.values()) <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}, found.stacks
+    assert list(found.weights.values()) == ["50/50"]
+
+
+def deploy_again(stage: Stage) -> None:
+    """Every command once more: nothing to change is success."""
+    before = stage.left()
+    for line in steps("Deploy"):
+        stage.run(line)
+    assert stage.left().exports == before.exports
+    assert stage.left().stacks.keys() == before.stacks.keys()
+
+
+def change_code(stage: Stage) -> None:
+    """A change of the code, deployed on each side alone."""
+    stage.edit("src/app/main.py", 'return "ok"', 'return "ok"  # changed')
+    version, revision = _version(stage), _revision(stage)
+    stage.run(mentioned("Deploy", "sam build && sam deploy"))
+    assert (_version(stage), _revision(stage)) == (version + 1, revision)
+    stage.run(mentioned("Deploy", "copilot svc deploy"))
+    assert (_version(stage), _revision(stage)) == (version + 1, revision + 1)
+
+
+def _version(stage: Stage) -> int:
+    """Return the version that the alias of the function has."""
+    (version,) = [
+        number for arn, number in stage.account.functions.aliases.items() if arn.endswith(":live")
+    ]
+    return int(version)
+
+
+def _revision(stage: Stage) -> int:
+    """Return the revision of the task definition that the service runs."""
+    (service,) = stage.account.ecs.services.values()
+    return int(service.deployment.task_definition.rpartition(":")[2])
+
+
+def shift(stage: Stage) -> None:
+    """A plan; three steps; an alarm in the second one; Ctrl-C; drift; a shift that is refused."""
+    # Nobody sends requests here, and silence is no success unless a person says so.
+    command = mentioned("Operate", "portable shift", "--env test", "--steps 10,50,100") + " --yes"
+    back = "portable shift --env test --to lambda --steps 100 --bake 5m --yes"
+    errors = "portable-api-test-fargate-errors"
+
+    stage.run(f"{command} --dry-run")
+    assert stage.share() == 50
+    stage.run(back)
+    stage.run(command)
+    assert stage.share() == 100
+    assert stage.parameter("alb", "LambdaWeight") == 0
+    stage.run(back)
+
+    def go_off(running: Running) -> None:
+        running.until(lambda: stage.share() == 50)
+        stage.account.cloudwatch.set(errors, "ALARM")
+
+    stage.run(command, status=1, says="was rolled back", meanwhile=go_off)
+    assert stage.share() == 0
+    stage.run(command, status=1, says=errors)  # refused
+    stage.account.cloudwatch.set(errors, "OK")
+
+    def interrupt(running: Running) -> None:
+        running.until(lambda: stage.share() == 10)
+        running.interrupt()
+
+    stage.run(command, status=130, meanwhile=interrupt)
+    assert stage.share() == 0
+
+    stage.move_listener(30, 70)
+    stage.run("portable shift --env test --to fargate --steps 100 --yes", says="on record")
+    stage.run("portable shift --env test --to lambda --steps 50 --yes")
+    assert stage.share() == 50
+
+
+def fail_over(stage: Stage) -> None:
+    """The alarm of a side that is down invokes the function; what that leaves."""
+    stage.set_parameter("alarms", "Failover", "enabled")
+    stage.run("sam deploy --config-env alarms")
+    down = "portable-api-test-fargate-down-targets"
+    stage.account.cloudwatch.set(down, "ALARM")
+    assert not stage.invoke(down)["moved"]  # the tasks are healthy, whatever the metrics say
+    stage.fail_targets()
+    outcome = stage.invoke(down)
+    assert outcome["moved"], outcome
+    assert stage.share() == 0
+
+    stage.run("sam deploy --config-env alb")  # no parameter changed: the weights in force stay
+    assert stage.share() == 0
+    stage.account.elbv2.health.clear()
+    stage.account.cloudwatch.set(down, "OK")
+    stage.run("portable shift --env test --to fargate --steps 50 --yes", says="on record")
+    assert stage.share() == 50
+    stage.set_parameter("alarms", "Failover", "disabled")
+    stage.run("sam deploy --config-env alarms")
+
+
+def change_parameters(stage: Stage) -> None:
+    """Parameters changed and put back."""
+    certificate = f"arn:aws:acm:us-east-1:{stage.account.id}:certificate/{uuid.UUID(int=1)}"
+    for values, port in (
+        ({"CertificateArn": certificate, "AccessLogs": "enabled"}, ":443"),
+        ({"CertificateArn": "", "AccessLogs": "disabled"}, ":80"),
+    ):
+        for name, value in values.items():
+            stage.set_parameter("alb", name, value)
+        stage.run("sam deploy --config-env alb")
+        (listener,) = stage.left().weights
+        assert listener.endswith(port)
+    for rollout in ("Canary10Percent5Minutes", "AllAtOnce"):
+        stage.set_parameter("default", "Rollout", rollout)
+        stage.run("sam deploy")
+    for old, new in (("8080", "9090"), ("9090", "8080")):
+        manifest = stage.folder / "copilot/api/manifest.yml"
+        manifest.write_text(manifest.read_text().replace(old, new))
+        stage.set_parameter("alb", "TaskPort", int(new))
+        stage.run("portable check --env test")
+        stage.run("sam deploy --config-env alb")
+        stage.run("copilot svc deploy --name api --env test")
+
+
+# What the tools ask before they delete, and what a person answers who means it.
+YES = {r"\(y/N\)|\[y/N\]:": "y"}
+NO = {r"\(y/N\)|\[y/N\]:": "n"}
+
+
+def tear_down_in_a_wrong_order(stage: Stage) -> None:
+    """What others import cannot go first; nothing is lost by the attempt."""
+    before = stage.left()
+    stage.run("copilot env delete --name test", status=1, says="api")
+    stage.run("sam delete --config-env alb --no-prompts", status=1, says="FargateTargetGroup")
+    # It has deleted the images by the time that it is refused; the next deployment pushes them.
+    stage.run("sam delete --no-prompts", status=1, says="FunctionAlias")
+    stage.run("sam deploy")
+    assert stage.left().exports == before.exports
+    assert stage.left().weights == before.weights
+
+
+def tear_down(stage: Stage) -> None:
+    """The chapter, line by line; each step asks."""
+    first = next(line for line in steps("Tear down") if line.startswith("copilot"))
+    before = stage.left()
+    stage.run(first, status=1, says="no changes made", answers=NO)
+    assert stage.left() == before
+    for line in steps("Tear down"):
+        stage.run(line, answers=YES)
+
+
+# One resource of each stack, in the order of the stacks.
+BROKEN = ("Cluster", "ApiFunction", "LoadBalancer", "LambdaErrors", "Service")
+
+
+def make_deploy(stage: Stage) -> None:
+    """`make deploy ENV=prod`, from the state in which each of its steps had failed."""
+    command = mentioned("Deploy", "make deploy ENV=prod")
+    for resource in BROKEN:
+        stage.account.cloudformation.failures[resource] = f"{resource} is broken"
+        stage.run(command, status=2)
+        assert not stage.account.cloudformation.failures, f"{resource} was never made"
+    stage.run(command)
+    assert set(stage.left().stacks.values()) <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+def make_destroy(stage: Stage) -> None:
+    """`make destroy ENV=prod` asks at each step, and does not get past the protection."""
+    command = mentioned("Tear down", "make destroy ENV=prod")
+    before = stage.left()
+    stage.run(command, status=2, says="protected", answers=YES)
+    assert stage.left() == before  # the load balancer is protected
+    stage.set_parameter("alb-prod", "DeletionProtection", "disabled")
+    stage.run(mentioned("Tear down", "sam deploy", "alb-prod"))
+    stage.run(command, status=2, says="no changes made", answers=NO)
+    stage.run(command, answers=YES)
