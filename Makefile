@@ -8,6 +8,7 @@ first = $(shell sed -n 's/^ *$(1) *= *"\(.*\)".*/\1/p' samconfig.toml | head -n 
 APP = $(call first,AppName)
 SERVICE = $(patsubst copilot/%/manifest.yml,%,$(wildcard copilot/*/manifest.yml))
 ENV ?= $(call first,EnvName)
+FUNCTION := $(if $(filter $(ENV),$(call first,EnvName)),, --config-env $(ENV))
 # `sam` takes the region from samconfig.toml, if it says one; Copilot has to use the same.
 REGION := $(call first,region)
 ifneq ($(REGION),)
@@ -52,7 +53,7 @@ deploy: .venv/installed ## everything, in this order (ENV=prod)
 	copilot env init --name $(ENV) --profile $(or $(AWS_PROFILE),default) --default-config
 	copilot svc init --name $(SERVICE)
 	copilot env deploy --name $(ENV)
-	sam deploy --config-env $(ENV)
+	sam deploy$(FUNCTION)
 	sam deploy --config-env alb-$(ENV)
 	sam deploy --config-env alarms-$(ENV)
 	copilot svc deploy --name $(SERVICE) --env $(ENV)
@@ -65,7 +66,7 @@ destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=pro
 	copilot svc delete --name $(SERVICE) --env $(ENV)
 	sam delete --config-env alarms-$(ENV)
 	sam delete --config-env alb-$(ENV)
-	sam delete --config-env $(ENV)
+	sam delete$(FUNCTION)
 	copilot env delete --name $(ENV)
 	portable leftovers --env $(ENV) --delete
 

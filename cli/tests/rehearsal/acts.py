@@ -58,9 +58,10 @@ def _revision(stage: Stage) -> int:
 
 def shift(stage: Stage) -> None:
     """A plan; three steps; an alarm in the second one; Ctrl-C; drift; a shift that is refused."""
-    # Nobody sends requests here, and silence is no success unless a person says so.
-    command = mentioned("Operate", "portable shift", "--env test", "--steps 10,50,100") + " --yes"
-    back = "portable shift --env test --to lambda --steps 100 --bake 5m --yes"
+    # A minute of the bake is half a second here, in which no request can be counted.
+    count = " --min-requests 0"
+    command = mentioned("Operate", "portable shift", "--env test", "--steps 10,50,100") + count
+    back = "portable shift --env test --to lambda --steps 100 --bake 5m --min-requests 0"
     errors = "portable-api-test-fargate-errors"
 
     stage.run(f"{command} --dry-run")
@@ -68,7 +69,7 @@ def shift(stage: Stage) -> None:
     stage.run(back)
     stage.run(command)
     assert stage.share() == 100
-    assert stage.parameter("alb", "LambdaWeight") == 0
+    assert stage.parameter("alb-test", "LambdaWeight") == 0
     stage.run(back)
 
     def go_off(running: Running) -> None:
@@ -88,15 +89,15 @@ def shift(stage: Stage) -> None:
     assert stage.share() == 0
 
     stage.move_listener(30, 70)
-    stage.run("portable shift --env test --to fargate --steps 100 --yes", says="on record")
-    stage.run("portable shift --env test --to lambda --steps 50 --yes")
+    stage.run("portable shift --env test --to fargate --steps 100 --min-requests 0", says="on record")
+    stage.run("portable shift --env test --to lambda --steps 50 --min-requests 0")
     assert stage.share() == 50
 
 
 def fail_over(stage: Stage) -> None:
     """The alarm of a side that is down invokes the function; what that leaves."""
-    stage.set_parameter("alarms", "Failover", "enabled")
-    stage.run("sam deploy --config-env alarms")
+    stage.set_parameter("alarms-test", "Failover", "enabled")
+    stage.run("sam deploy --config-env alarms-test")
     down = "portable-api-test-fargate-down-targets"
     stage.account.cloudwatch.set(down, "ALARM")
     assert not stage.invoke(down)["moved"]  # the tasks are healthy, whatever the metrics say
@@ -105,14 +106,14 @@ def fail_over(stage: Stage) -> None:
     assert outcome["moved"], outcome
     assert stage.share() == 0
 
-    stage.run("sam deploy --config-env alb")  # no parameter changed: the weights in force stay
+    stage.run("sam deploy --config-env alb-test")  # no parameter changed: the weights in force stay
     assert stage.share() == 0
     stage.account.elbv2.health.clear()
     stage.account.cloudwatch.set(down, "OK")
-    stage.run("portable shift --env test --to fargate --steps 50 --yes", says="on record")
+    stage.run("portable shift --env test --to fargate --steps 50 --min-requests 0", says="on record")
     assert stage.share() == 50
-    stage.set_parameter("alarms", "Failover", "disabled")
-    stage.run("sam deploy --config-env alarms")
+    stage.set_parameter("alarms-test", "Failover", "disabled")
+    stage.run("sam deploy --config-env alarms-test")
 
 
 def change_parameters(stage: Stage) -> None:
@@ -123,8 +124,8 @@ def change_parameters(stage: Stage) -> None:
         ({"CertificateArn": "", "AccessLogs": "disabled"}, ":80"),
     ):
         for name, value in values.items():
-            stage.set_parameter("alb", name, value)
-        stage.run("sam deploy --config-env alb")
+            stage.set_parameter("alb-test", name, value)
+        stage.run("sam deploy --config-env alb-test")
         (listener,) = stage.left().weights
         assert listener.endswith(port)
     for rollout in ("Canary10Percent5Minutes", "AllAtOnce"):
@@ -133,9 +134,9 @@ def change_parameters(stage: Stage) -> None:
     for old, new in (("8080", "9090"), ("9090", "8080")):
         manifest = stage.folder / "copilot/api/manifest.yml"
         manifest.write_text(manifest.read_text().replace(old, new))
-        stage.set_parameter("alb", "TaskPort", int(new))
+        stage.set_parameter("alb-test", "TaskPort", int(new))
         stage.run("portable check --env test")
-        stage.run("sam deploy --config-env alb")
+        stage.run("sam deploy --config-env alb-test")
         stage.run("copilot svc deploy --name api --env test")
 
 
@@ -148,7 +149,7 @@ def tear_down_in_a_wrong_order(stage: Stage) -> None:
     """What others import cannot go first; nothing is lost by the attempt."""
     before = stage.left()
     stage.run("copilot env delete --name test", status=1, says="api")
-    stage.run("sam delete --config-env alb --no-prompts", status=1, says="FargateTargetGroup")
+    stage.run("sam delete --config-env alb-test --no-prompts", status=1, says="FargateTargetGroup")
     # It has deleted the images by the time that it is refused; the next deployment pushes them.
     stage.run("sam delete --no-prompts", status=1, says="FunctionAlias")
     stage.run("sam deploy")

@@ -33,10 +33,10 @@ def add(root: Path, name: str, like: str) -> list[str]:
     manifest = manifest_of(root, like)
     if not manifest.exists():
         raise ValueError(f"there is no {manifest.relative_to(root)}.")
-    for section in _named(root, like):
+    for section in _named(_read(root), like):
         if not section.endswith(like):
             raise ValueError(f"{SAMCONFIG}: [{section}] is of {like!r}, so end its name with it.")
-    _add_sections(root / SAMCONFIG, name, like)
+    _write(root, _with_sections(_read(root), name, like))
     text = re.sub(r"^name: .*$", f"name: {name}", manifest.read_text(), flags=re.M)
     manifest_of(root, name).parent.mkdir(parents=True, exist_ok=True)
     manifest_of(root, name).write_text(text)
@@ -52,10 +52,10 @@ def add(root: Path, name: str, like: str) -> list[str]:
 
 def remove(root: Path, name: str) -> None:
     """Take the environment `name` out of all files."""
-    path = root / SAMCONFIG
-    sections = set(_named(root, name))
-    kept = [part for part in _paragraphs(path.read_text()) if _section(part) not in sections]
-    path.write_text("\n\n".join(kept) + "\n")
+    text = _read(root)
+    sections = set(_named(text, name))
+    kept = [part for part in _paragraphs(text) if _section(part) not in sections]
+    _write(root, "\n\n".join(kept) + "\n")
     manifest_of(root, name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # there is more in it, or it is gone
         manifest_of(root, name).parent.rmdir()
@@ -70,8 +70,29 @@ def manifest_of(root: Path, name: str) -> Path:
     return root / FOLDER / name / "manifest.yml"
 
 
-def _add_sections(path: Path, name: str, like: str) -> None:
-    text = path.read_text()
+# `sam deploy` alone is of the first environment: SAM looks for the section `default`. Here that
+# section is called as those of the others are, for its environment.
+ALONE = "# sam build && sam deploy"
+
+
+def _read(root: Path) -> str:
+    text = (root / SAMCONFIG).read_text()
+    first = _sections(text).get("default")
+    if not first:
+        return text
+    text = re.sub(rf"^{ALONE}$", rf"{ALONE} --config-env {first}", text, flags=re.M)
+    return re.sub(r"^\[default([.\]])", rf"[{first}\1", text, flags=re.M)
+
+
+def _write(root: Path, text: str) -> None:
+    first = next(iter(_sections(text).values()), "")
+    text = re.sub(rf"^{ALONE} --config-env {re.escape(first)}$", ALONE, text, flags=re.M)
+    text = re.sub(rf"^\[{re.escape(first)}([.\]])", r"[default\1", text, flags=re.M)
+    (root / SAMCONFIG).write_text(text)
+
+
+def _with_sections(text: str, name: str, like: str) -> str:
+    """Return `text` with a copy of each section of `like` for `name`."""
     sections = {key for key, value in _sections(text).items() if value == like}
     parts = _paragraphs(text)
     result: list[str] = []
@@ -84,7 +105,7 @@ def _add_sections(path: Path, name: str, like: str) -> None:
         if copies and _section(following) != section:
             result += copies
             copies = []
-    path.write_text("\n\n".join(result) + "\n")
+    return "\n\n".join(result) + "\n"
 
 
 def _copied(part: str, section: str, name: str, like: str) -> str:
@@ -105,9 +126,8 @@ def _section(part: str) -> str:
     return found[1] if found else ""
 
 
-def _named(root: Path, environment: str) -> list[str]:
-    sections = _sections((root / SAMCONFIG).read_text())
-    return [section for section, value in sections.items() if value == environment]
+def _named(text: str, environment: str) -> list[str]:
+    return [section for section, value in _sections(text).items() if value == environment]
 
 
 def _sections(text: str) -> dict[str, str]:

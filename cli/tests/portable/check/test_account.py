@@ -224,6 +224,6 @@ def test_a_protected_load_balancer_stands_in_the_way_of_a_teardown(
     deploy("create_stack", "enabled")
     (problem,) = protected(ours, project)
     assert "portable-api-alb-test is protected" in problem.text
-    assert "`sam deploy --config-env alb`" in problem.fix
+    assert "`sam deploy --config-env alb-test`" in problem.fix
     deploy("update_stack", "disabled")
     assert list(protected(ours, project)) == []

@@ -21,7 +21,7 @@ def test_those_of_this_repository_are_the_same(project):
             "copilot/.workspace",
             "portable-api",
             "other",
-            ["[test] AppName", "'portable-api'", "copilot/.workspace", "'other'"],
+            ["[default] AppName", "'portable-api'", "copilot/.workspace", "'other'"],
         ),
         (
             "alb/alarms.yaml",
@@ -41,9 +41,9 @@ def test_those_of_this_repository_are_the_same(project):
             "samconfig.toml",
             'EnvName = "test"',
             'EnvName = "staging"',
-            ["samconfig.toml: [test] EnvName is 'staging'", "copilot/environments/", "prod"],
+            ["samconfig.toml: [default] EnvName is 'staging'", "copilot/environments/", "prod"],
         ),
-        ("samconfig.toml", 'EnvName = "test"', 'Other = ""', ["[test] EnvName is not given"]),
+        ("samconfig.toml", 'EnvName = "test"', 'Other = ""', ["[default] EnvName is not given"]),
     ],
 )
 def test_a_name_that_differs(name, old, new, parts, project, change, find):

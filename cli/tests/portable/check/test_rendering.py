@@ -86,7 +86,7 @@ def test_the_stacks_of_an_environment_with_their_commands(project):
     found = {stack.name: stack for stack in stacks(project, "test")}
     assert {name: stack.command for name, stack in found.items()} == {
         "portable-api-test": "copilot env deploy --name test",
-        "portable-api-lambda-test": "sam deploy --config-env test",
+        "portable-api-lambda-test": "sam deploy",
         "portable-api-alb-test": "sam deploy --config-env alb-test",
         "portable-api-alarms-test": "sam deploy --config-env alarms-test",
         "portable-api-test-api": "copilot svc deploy --name api --env test",

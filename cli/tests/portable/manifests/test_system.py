@@ -172,8 +172,8 @@ def test_weights_that_the_template_refuses(copy, weights, names):
         ("samconfig.toml", "[alb-test.global", "[alb-test.global\n", ["samconfig.toml"]),
         (
             "samconfig.toml",
-            "[test.deploy.parameters.parameter_overrides]",
-            'parameter_overrides = "nonsense"\n[test.more]',
+            "[default.deploy.parameters.parameter_overrides]",
+            'parameter_overrides = "nonsense"\n[default.more]',
             ["samconfig.toml", "nonsense"],
         ),
         ("template.yaml", "Resources:", "Resources: [", ["template.yaml", "not YAML"]),
