@@ -192,3 +192,5 @@ def make_destroy(stage: Stage) -> None:
     stage.run(mentioned("Tear down", "sam deploy", "alb-prod"))
     stage.run(command, status=2, says="no changes made", answers=NO)
     stage.run(command, answers=YES)
+    stage.run("portable leftovers --env prod --delete --shared", answers=YES)
+    assert stage.left().stacks == {}
