@@ -5,6 +5,9 @@ import uuid
 from tests.rehearsal.chapters import commands, mentioned
 from tests.rehearsal.stage import Running, Stage
 
+# A minute of the bake is half a second here, in which no request can be counted.
+COUNT = " --min-requests 0"
+
 
 def steps(chapter: str) -> list[str]:
     """Return the commands of a chapter that `sam`, `copilot` and `portable` run."""
@@ -58,10 +61,8 @@ def _revision(stage: Stage) -> int:
 
 def shift(stage: Stage) -> None:
     """A plan; three steps; an alarm in the second one; Ctrl-C; drift; a shift that is refused."""
-    # A minute of the bake is half a second here, in which no request can be counted.
-    count = " --min-requests 0"
-    command = mentioned("Operate", "portable shift", "--env test", "--steps 10,50,100") + count
-    back = "portable shift --env test --to lambda --steps 100 --bake 5m --min-requests 0"
+    command = mentioned("Operate", "portable shift", "--env test", "--steps 10,50,100") + COUNT
+    back = f"portable shift --env test --to lambda --steps 100 --bake 5m{COUNT}"
     errors = "portable-api-test-fargate-errors"
 
     stage.run(f"{command} --dry-run")
@@ -89,7 +90,9 @@ def shift(stage: Stage) -> None:
     assert stage.share() == 0
 
     stage.move_listener(30, 70)
-    stage.run("portable shift --env test --to fargate --steps 100 --min-requests 0", says="on record")
+    stage.run(
+        "portable shift --env test --to fargate --steps 100 --min-requests 0", says="on record"
+    )
     stage.run("portable shift --env test --to lambda --steps 50 --min-requests 0")
     assert stage.share() == 50
 
@@ -110,7 +113,9 @@ def fail_over(stage: Stage) -> None:
     assert stage.share() == 0
     stage.account.elbv2.health.clear()
     stage.account.cloudwatch.set(down, "OK")
-    stage.run("portable shift --env test --to fargate --steps 50 --min-requests 0", says="on record")
+    stage.run(
+        "portable shift --env test --to fargate --steps 50 --min-requests 0", says="on record"
+    )
     assert stage.share() == 50
     stage.set_parameter("alarms-test", "Failover", "disabled")
     stage.run("sam deploy --config-env alarms-test")
