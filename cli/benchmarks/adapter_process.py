@@ -31,9 +31,9 @@ def alone(app: Any, event: Any, in_a_loop: bool) -> Run:
     A handler is a function, not a coroutine: it has to enter the loop for each event, unless that
     is left out with `in_a_loop`.
     """
-    from portable_runtime.alb_event import scope_of
+    from portable_runtime.alb_event import read
 
-    made = scope_of(event, context())
+    made = read(event, context())[0]
     request = {"type": "http.request", "body": b"", "more_body": False}
     loop = asyncio.new_event_loop()
 

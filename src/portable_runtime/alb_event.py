@@ -6,15 +6,42 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 """
 
 import base64
+import re
+import reprlib
+from collections.abc import Sequence
+from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import unquote
 
 from mangum.types import LambdaContext, Scope
 
+from portable_runtime.forwarded import client_of
+
 # They speak of one connection, which is the load balancer's business (RFC 9110, 7.6.1).
 CONNECTION_HEADERS = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding")
 )
+# An IPv6 address in brackets, or a name or an IPv4 address; and a port.
+HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+))(?::([0-9]+))?", re.ASCII)
+KINDS: dict[str, Any] = {
+    "httpMethod": str,
+    "path": str | None,
+    "body": str | None,
+    "headers": dict | None,
+    "multiValueHeaders": dict | None,
+    "queryStringParameters": dict | None,
+    "multiValueQueryStringParameters": dict | None,
+}
+KINDS_OF_VALUES: dict[str, Any] = {
+    "headers": str,
+    "multiValueHeaders": list | None,
+    "queryStringParameters": str,
+    "multiValueQueryStringParameters": list | None,
+}
+
+
+class EventError(Exception):
+    """The event is not a request of a load balancer."""
 
 
 def is_request(event: Any) -> bool:
@@ -23,32 +50,45 @@ def is_request(event: Any) -> bool:
     return isinstance(source, dict) and "elb" in source
 
 
-def body_of(event: dict[str, Any]) -> bytes:
-    """Return the request's body."""
+def read(event: dict[str, Any], context: LambdaContext) -> tuple[Scope, bytes]:
+    """Return the ASGI scope of the request, as uvicorn would make it, and its body.
+
+    Raises `EventError` for a field of another form; a load balancer sends none.
+    """
+    try:
+        return _scope(event, context), _body(event)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise EventError(f"The load balancer's event is malformed: {_fault(event)}.") from None
+
+
+def _body(event: dict[str, Any]) -> bytes:
     body: str = event.get("body") or ""
     if event.get("isBase64Encoded"):
         return base64.b64decode(body)
     return body.encode()
 
 
-def scope_of(event: dict[str, Any], context: LambdaContext) -> Scope:
-    """Return the ASGI scope of the request, as uvicorn would make it."""
+def _scope(event: dict[str, Any], context: LambdaContext) -> Scope:
+    method = event["httpMethod"]
+    if not isinstance(method, str):
+        raise TypeError
     headers = _headers(event)
     values = dict(headers)  # the last one wins
     path = event.get("path") or "/"
     scheme = _value(values, b"x-forwarded-proto")
+    forwarded_for = _value(values, b"x-forwarded-for")
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
-        "method": event["httpMethod"],
+        "method": method,
         "scheme": scheme if scheme in ("http", "https") else "http",
         "path": unquote(path),
         "raw_path": path.encode(),
         "query_string": _query_string(event),
         "root_path": "",
         "headers": headers,
-        "client": _client(_value(values, b"x-forwarded-for")),
+        "client": client_of(forwarded_for) if forwarded_for else None,
         "server": _server(_value(values, b"host"), _value(values, b"x-forwarded-port")),
         "aws.event": event,
         "aws.context": context,
@@ -59,13 +99,21 @@ def _headers(event: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     if "multiValueHeaders" in event:
         given = event["multiValueHeaders"] or {}
     else:
-        given = {name: (value,) for name, value in (event.get("headers") or {}).items()}
+        given = {name: [value] for name, value in (event.get("headers") or {}).items()}
     return [
         (key.encode(), value.encode())
         for name, values in given.items()
         if (key := name.lower()) not in CONNECTION_HEADERS
-        for value in values or ()
+        for value in _list(values)
     ]
+
+
+def _list(values: Any) -> Sequence[str]:
+    if isinstance(values, list):
+        return values
+    if values is None:
+        return ()
+    raise TypeError  # not letter by letter
 
 
 def _value(values: dict[bytes, bytes], name: bytes) -> str:
@@ -77,34 +125,36 @@ def _query_string(event: dict[str, Any]) -> bytes:
     # the order of the keys, and whether `flag` came with a "=".
     if "multiValueQueryStringParameters" in event:
         given = event["multiValueQueryStringParameters"] or {}
-        pairs = [f"{key}={value}" for key, values in given.items() for value in values or ()]
+        pairs = ["=".join((key, value)) for key, each in given.items() for value in _list(each)]
     else:
         given = event.get("queryStringParameters") or {}
-        pairs = [f"{key}={value}" for key, value in given.items()]
+        pairs = ["=".join(pair) for pair in given.items()]
     return "&".join(pairs).encode()
 
 
-def _client(forwarded_for: str) -> tuple[str, int] | None:
-    """Return the address that the load balancer itself appended, which no client can forge.
-
-    With the attribute `routing.http.xff_client_port.enabled` it has a port.
-    """
-    if not forwarded_for:
+def _server(host: str, port: str) -> tuple[str, int] | None:
+    """Return a host that is a name or an address, and its port; any other text is no server."""
+    found = HOST.fullmatch(host)
+    if found is None:
         return None
-    last = forwarded_for.rpartition(",")[2].strip()
-    host, port = last, ""
-    if last.startswith("["):
-        host, _, port = last[1:].partition("]")
-        port = port.removeprefix(":")
-    elif last.count(":") == 1:
-        host, _, port = last.partition(":")
-    return host, int(port) if port.isdecimal() else 0
-
-
-def _server(host: str, port: str) -> tuple[str, int | None] | None:
-    if not host:
+    address, name, own_port = found.groups()
+    number = own_port or port
+    if not number.isdecimal() or len(number) > 5 or int(number) > 65535:
         return None
-    name, colon, number = host.rpartition(":")
-    if not colon or not number.isdecimal():
-        name, number = host, port
-    return name.removesuffix(":"), int(number) if number.isdecimal() else None
+    try:
+        return (str(IPv6Address(address)) if address else name), int(number)
+    except ValueError:
+        return None
+
+
+def _fault(event: dict[str, Any]) -> str:
+    """Say in a line which field of `event` is not as a load balancer writes it."""
+    for field, kind in KINDS.items():
+        if not isinstance(event.get(field), kind):
+            return f"{field} is {reprlib.repr(event.get(field))}"
+    for field, kind in KINDS_OF_VALUES.items():
+        for name, value in (event.get(field) or {}).items():
+            parts = value if isinstance(value, list) else ()
+            if not isinstance(value, kind) or not all(isinstance(part, str) for part in parts):
+                return f"{field} has {reprlib.repr(value)} for {reprlib.repr(name)}"
+    return "its text is not Unicode, or its body not base64"

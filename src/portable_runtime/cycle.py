@@ -8,6 +8,7 @@ from mangum.exceptions import UnexpectedMessage
 from mangum.types import Message, Response, Scope
 
 from portable_runtime.leftovers import CANCEL_TIME
+from portable_runtime.refusals import FAULT, TOO_LATE, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,10 @@ class Cycle:
             self.loop.run_until_complete(asyncio.wait({task}, timeout=CANCEL_TIME))
             request = f"{self.scope['method']} {self.scope['path']}"
             logger.error("%s: given up after %.1f seconds.", request, seconds)
-            self._answer(504, b"Gateway Timeout")
+            self._answer(TOO_LATE)
         elif task.cancelled():
             logger.error("The app cancelled the request.")
-            self._answer(500, b"Internal Server Error")
+            self._answer(FAULT)
         elif exit := task.result():
             raise exit
         return {"status": self.status, "headers": self.headers, "body": self.body}
@@ -60,12 +61,14 @@ class Cycle:
             await app(self.scope, self.receive, self.send)
         except SystemExit as error:
             return error  # raised here, it would end the loop in the middle of a step
-        except Exception:
+        except asyncio.CancelledError:
+            raise
+        except BaseException:  # as uvicorn; a KeyboardInterrupt would end the loop, too
             logger.exception("Exception in ASGI application")
         else:
             if not self.complete:
                 logger.error("ASGI callable returned without completing response.")
-        self._answer(500, b"Internal Server Error")
+        self._answer(FAULT)
         return None
 
     def give_up(self) -> None:
@@ -91,8 +94,10 @@ class Cycle:
     async def send(self, message: Message) -> None:
         """Take a part of the response; raise `UnexpectedMessage` for one that is out of order."""
         if message["type"] == "http.response.start" and not self.started:
-            self.started = True
             self.status = message["status"]
+            if self.status < 200:
+                raise UnexpectedMessage(f"{self.status} is no status of a response.")
+            self.started = True
             self.headers = message.get("headers", [])
         elif message["type"] == "http.response.body" and self.started and not self.complete:
             self.parts.append(bytes(message.get("body", b"")))
@@ -104,9 +109,7 @@ class Cycle:
         else:
             raise UnexpectedMessage(f"Unexpected {message['type']}")
 
-    def _answer(self, status: int, text: bytes) -> None:
+    def _answer(self, refusal: Refusal) -> None:
         """Answer for the app, unless it has."""
         if not self.complete:
-            self.status = status
-            self.headers = [(b"content-type", b"text/plain; charset=utf-8")]
-            self.body = text
+            self.status, self.headers, self.body = refusal.status, refusal.headers, refusal.text

@@ -45,6 +45,10 @@ def leave(status: int) -> None:
 
 settings = TargetSettings()
 configure_logging(settings.log_level, settings.execution_environment)
-lambda_app = LambdaApp(with_side_header(load_app(settings.asgi_app), settings))
+lambda_app = LambdaApp(
+    with_side_header(load_app(settings.asgi_app), settings),
+    max_body=settings.max_body_bytes,
+    timeout=settings.request_timeout_seconds,
+)
 if threading.current_thread() is threading.main_thread():
     on_sigterm(stop)

@@ -19,8 +19,9 @@ logger = logging.getLogger(__name__)
 class RequestLog:
     """ASGI middleware that logs each request, as INFO, or as ERROR if the status is 5xx.
 
-    The fields: `request_id`, `trace_id`, `method`, `path`, `status`, `duration_ms`. The request id
-    is the invocation's on Lambda, else a random UUID; the trace id is the ALB's `X-Amzn-Trace-Id`.
+    The fields: `request_id`, `trace_id`, `client`, `method`, `path`, `status`, `duration_ms`. The
+    request id is the invocation's on Lambda, else a random UUID; the trace id is the ALB's
+    `X-Amzn-Trace-Id`; the client is the address that the ALB saw, which nobody can forge.
     A filter on this module's logger adds more, as it does to any record.
     """
 
@@ -56,7 +57,7 @@ def write(scope: Scope, status: int, seconds: float) -> None:
     if not logger.isEnabledFor(level):
         return
     method, path = scope["method"], scope["path"]
-    context = scope.get("aws.context")
+    context, client = scope.get("aws.context"), scope.get("client")
     trace_id = b""
     for key, value in scope["headers"]:
         if key == b"x-amzn-trace-id":
@@ -65,6 +66,7 @@ def write(scope: Scope, status: int, seconds: float) -> None:
     fields = {
         "request_id": context.aws_request_id if context else str(uuid.uuid4()),
         "trace_id": trace_id.decode("latin-1"),
+        "client": client[0] if client else "",
         "method": method,
         "path": path,
         "status": status,

@@ -7,6 +7,8 @@ import uvicorn
 
 from portable_runtime.app_loader import load_app
 from portable_runtime.logs import configure_logging
+from portable_runtime.protocol import Protocol
+from portable_runtime.server_app import ServerApp
 from portable_runtime.settings import SettingsError
 from portable_runtime.side_header import with_side_header
 from portable_runtime.target_settings import ServerSettings
@@ -24,13 +26,19 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     uvicorn.run(
-        app,
+        ServerApp(
+            app,
+            trusted=settings.forwarded_allow_ips.split(","),
+            max_body=settings.max_body_bytes,
+            timeout=settings.request_timeout_seconds,
+            concurrency=settings.limit_concurrency,
+        ),
         host=settings.host,
         port=settings.port,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
-        http="httptools",  # h11 would refuse headers over 16 kB; the ALB passes 64 kB
+        proxy_headers=False,  # ServerApp believes the load balancer, and nobody before it
+        http=Protocol,
         log_config=None,  # everything goes to the root logger, as JSON
         access_log=False,  # the app's own middleware writes the request line
         server_header=False,

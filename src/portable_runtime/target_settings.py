@@ -17,6 +17,8 @@ class TargetSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     asgi_app: str = Field("app.main:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
     side_header: bool = False
+    max_body_bytes: int = Field(10_485_760, ge=0)  # a load balancer gives Lambda 1 MB at most
+    request_timeout_seconds: int = Field(29, ge=1)  # below the function's 30
 
 
 class ServerSettings(TargetSettings):
@@ -33,6 +35,7 @@ class ServerSettings(TargetSettings):
     keep_alive_seconds: int = Field(75, ge=1)
     graceful_shutdown_seconds: int = Field(25, ge=1)
     forwarded_allow_ips: str = "127.0.0.1"
+    limit_concurrency: int = Field(1000, ge=1)
 
     @field_validator("forwarded_allow_ips")
     @classmethod

@@ -18,7 +18,6 @@ from tests.parity.predictions import (
     broken_off,
     chunked_header,
     date_header,
-    early_hints,
     empty_header,
     exit_,
     fragment,
@@ -63,7 +62,7 @@ class Limit:
 def expected(request: Request, fargate: Answer, without: str = "") -> Answer:
     """Return what Lambda has to answer where Fargate answered so; leave out the row `without`."""
     # The listener's own page, on both sides; or it stands for a target that broke the connection.
-    if refused(fargate) and request.order.way != "early-hints":
+    if refused(fargate):
         return fargate
     for limit in LIMITS:
         if limit.name != without:
@@ -137,17 +136,6 @@ LIMITS = (
             "body": b"The response is 1048688 bytes of JSON, and a load balancer passes on at "
             b"most 1048576 from a Lambda function.",
         },
-        final=True,
-    ),
-    Limit(
-        "early-hints",
-        "ASGI has no 103 without an extension, and neither server offers it: uvicorn breaks the "
-        "connection, for which the load balancer answers 502.",
-        UVICORN,
-        early_hints,
-        order(way="early-hints"),
-        {"status": 502},
-        {"status": 500, "body": b"Internal Server Error"},
         final=True,
     ),
     Limit(

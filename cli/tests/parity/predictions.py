@@ -1,9 +1,12 @@
 """Lambda's answer from Fargate's: a function for each row of the table of known differences."""
 
 import json
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
+from ipaddress import IPv6Address
 from urllib.parse import unquote
 
 from portable.local.lambda_side.events import MAX_BODY, TEXT_TYPES
@@ -104,10 +107,6 @@ def _size_of_result(answer: Answer) -> int:
         "multiValueHeaders": headers,
     }
     return len(json.dumps(result, ensure_ascii=False).encode())
-
-
-def early_hints(request: Request, answer: Answer) -> Answer:
-    return _error(request) if request.order.way == "early-hints" else answer
 
 
 def broken_off(request: Request, answer: Answer) -> Answer:
@@ -220,10 +219,13 @@ def scope_server(request: Request, answer: Answer) -> Answer:
     host = next((value for name, value in answer.scope["headers"] if name == "host"), "")
     if not host:
         return answer.with_scope(server=None)
-    name, colon, port = host.rpartition(":")
-    if not colon or not port.isdecimal():
-        name, port = host, "80"
-    return answer.with_scope(server=[name, int(port)])
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d+))?", host, re.ASCII)
+    server = None
+    if found and int(found[2] or 80) < 65536:
+        name, port = found[1], int(found[2] or 80)
+        with suppress(ValueError):
+            server = [str(IPv6Address(name[1:-1])) if name.startswith("[") else name, port]
+    return answer.with_scope(server=server)
 
 
 def scope_keys(request: Request, answer: Answer) -> Answer:

@@ -36,14 +36,20 @@ def make():
     """Make a `LambdaApp` of a function that gets scope, receive and send for a request."""
     made = []
 
-    def make(respond: Any, on_event: Any = None, lifespan: Any = None) -> LambdaApp:
+    def make(
+        respond: Any,
+        on_event: Any = None,
+        lifespan: Any = None,
+        max_body: int = 1_000_000,
+        timeout: float = 29,
+    ) -> LambdaApp:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":
                 await respond(scope, receive, send)
             elif lifespan:
                 await lifespan(scope, receive, send)
 
-        made.append(LambdaApp(app, on_event))
+        made.append(LambdaApp(app, max_body=max_body, timeout=timeout, on_event=on_event))
         return made[-1]
 
     yield make
@@ -130,6 +136,41 @@ def test_what_is_no_exception_leaves(make):
 
     with pytest.raises(SystemExit):
         make(respond)(EVENT, context())
+
+
+def test_what_else_an_app_raises_is_logged_and_a_500(make, caplog):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyboardInterrupt
+
+    app = make(respond)
+    for _ in range(2):  # the loop lives on
+        result = app(EVENT, context())
+        assert (result["statusCode"], result["body"]) == (500, "Internal Server Error")
+    assert caplog.records[0].exc_info[0] is KeyboardInterrupt
+
+
+@pytest.mark.parametrize("status", [100, 103, 199])
+def test_a_status_that_is_no_response_is_a_500(make, status):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send, status=status)
+
+    assert make(respond)(EVENT | {"httpMethod": "HEAD"}, context())["statusCode"] == 500
+
+
+def test_a_body_over_the_limit_is_a_413(make, caplog):
+    caplog.set_level("INFO")
+    app = make(ok, max_body=10)
+    assert app(EVENT | {"body": "a" * 10}, context())["statusCode"] == 200
+    result = app(EVENT | {"body": "a" * 11}, context())
+    assert (result["statusCode"], result["body"]) == (413, "Content Too Large")
+    assert caplog.messages[-1] == "GET / 413"
+
+
+def test_a_request_over_its_own_time_is_a_504(make):
+    async def respond(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(60)
+
+    assert make(respond, timeout=0.1)(EVENT, context())["statusCode"] == 504
 
 
 def test_a_request_that_takes_too_long_is_a_504(make, caplog):
@@ -337,6 +378,37 @@ def test_other_events_are_refused_or_go_to_the_hook(make, event):
     with pytest.raises(EventError, match="not a request of a load balancer"):
         make(ok)(event, context())
     assert make(ok, on_event=lambda event, _: {"seen": event})(event, None) == {"seen": event}
+
+
+MALFORMED = [
+    {"httpMethod": None},
+    {"httpMethod": 1},
+    {"path": ["/"]},
+    {"path": "/\ud800"},
+    {"body": {"a": 1}},
+    {"body": "a", "isBase64Encoded": True},
+    {"multiValueHeaders": ["host"]},
+    {"multiValueHeaders": {"host": "x" * 1_000_000}},
+    {"multiValueHeaders": {"host": [None]}},
+    {"multiValueQueryStringParameters": {"a": "x" * 1_000_000}},
+    {"multiValueQueryStringParameters": {"a": [1]}},
+]
+
+
+@pytest.mark.parametrize("changes", MALFORMED, ids=lambda changes: str(changes)[:40])
+def test_a_malformed_event_is_one_sentence_that_names_the_field(make, changes):
+    with pytest.raises(EventError) as error:
+        make(ok)(EVENT | changes, context())
+    message = str(error.value)
+    assert message.startswith("The load balancer's event is malformed: ")
+    assert len(message) < 200
+    assert next(iter(changes)) in message or "not Unicode" in message
+
+
+def test_an_event_without_a_method_is_malformed(make):
+    event = {name: value for name, value in EVENT.items() if name != "httpMethod"}
+    with pytest.raises(EventError, match="httpMethod is None"):
+        make(ok)(event, context())
 
 
 def test_an_app_that_lets_a_cancellation_out_is_a_500(make, caplog):

@@ -51,7 +51,7 @@ def lambda_app(lambda_handler):
     made = []
 
     def make(app: Any) -> LambdaApp:
-        made.append(LambdaApp(app))
+        made.append(LambdaApp(app, max_body=1_000_000, timeout=29))
         return made[-1]
 
     yield make
@@ -101,7 +101,7 @@ def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, ev
     async def on_fargate() -> None:
         app = importlib.import_module("app.main").create_app(Settings(execution_environment="ecs"))
         headers = {name: values[0] for name, values in sent["multiValueHeaders"].items()}
-        transport = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(app, client=("203.0.113.7", 0))
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             await client.get("/?tag=a", headers=headers)
 
@@ -109,7 +109,7 @@ def test_the_request_line_has_the_same_fields_on_both_targets(lambda_handler, ev
     asyncio.run(on_fargate())
     (on_ecs,) = request_lines(capsys.readouterr().out)
     assert list(on_lambda) == list(on_ecs)
-    same = {"level", "message", "trace_id", "method", "path", "status"}
+    same = {"level", "message", "trace_id", "client", "method", "path", "status"}
     assert {key: on_lambda[key] for key in same} == {key: on_ecs[key] for key in same}
     assert (on_lambda["target"], on_ecs["target"]) == ("lambda", "ecs")
     assert on_lambda["request_id"] == "invocation-1"

@@ -22,6 +22,7 @@ FIELDS = [
     "logger",
     "request_id",
     "trace_id",
+    "client",
     "method",
     "path",
     "status",
@@ -60,7 +61,7 @@ def call(app: Any, level: str = "INFO", **scope: Any) -> list[dict[str, Any]]:
 
 def test_request_line(capsys):
     headers = [(b"host", b"x"), (b"x-amzn-trace-id", b"Root=1-a-b")]
-    sent = call(say_ok, headers=headers)
+    sent = call(say_ok, headers=headers, client=("203.0.113.7", 0))
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     out, err = capsys.readouterr()
     line = json.loads(out)
@@ -75,6 +76,7 @@ def test_request_line(capsys):
         "version": "",
         "logger": "portable_runtime.request_log",
         "trace_id": "Root=1-a-b",
+        "client": "203.0.113.7",
         "method": "PUT",
         "path": "/a b",
         "status": 201,

@@ -59,6 +59,8 @@ def get(port: int, path: str = "/", **headers: str) -> tuple[http.client.HTTPRes
         ("127.0.0.0/24", "203.0.113.7 https"),
         ("10.0.0.0/24,127.0.0.1/32", "203.0.113.7 https"),
         ("10.0.0.0/24", "127.0.0.1 http"),
+        # The same as on Lambda also where the client is in one of these networks.
+        ("127.0.0.0/24,203.0.113.0/24", "203.0.113.7 https"),
     ],
 )
 def test_the_client_is_the_address_that_the_load_balancer_added(tmp_path, trusted, client):

@@ -35,6 +35,10 @@ def test_defaults(environment):
         "keep_alive_seconds": 75,
         "graceful_shutdown_seconds": 25,
         "forwarded_allow_ips": "127.0.0.1",
+        "limit_concurrency": 1000,
+        "side_header": False,
+        "max_body_bytes": 10_485_760,
+        "request_timeout_seconds": 29,
     }
 
 
@@ -48,6 +52,10 @@ def test_every_variable_is_read_and_others_are_not(environment):
         "KEEP_ALIVE_SECONDS": "90",
         "GRACEFUL_SHUTDOWN_SECONDS": "5",
         "FORWARDED_ALLOW_IPS": "10.0.0.0/24,10.0.1.0/24",
+        "LIMIT_CONCURRENCY": "50",
+        "SIDE_HEADER": "True",
+        "MAX_BODY_BYTES": "0",
+        "REQUEST_TIMEOUT_SECONDS": "5",
     }
     environment(given | {"OTHER": "y"})
     settings = ServerSettings()
@@ -77,6 +85,10 @@ def test_the_lambda_side_does_not_read_the_servers_variables(environment):
         ("KEEP_ALIVE_SECONDS", "1.5"),
         ("GRACEFUL_SHUTDOWN_SECONDS", "-1"),
         ("GRACEFUL_SHUTDOWN_SECONDS", "long"),
+        ("LIMIT_CONCURRENCY", "0"),
+        ("MAX_BODY_BYTES", "-1"),
+        ("MAX_BODY_BYTES", "10 MB"),
+        ("REQUEST_TIMEOUT_SECONDS", "0"),
         ("FORWARDED_ALLOW_IPS", "*"),
         ("FORWARDED_ALLOW_IPS", "10.0.0.0/24,*"),
         ("FORWARDED_ALLOW_IPS", "0.0.0.0/0"),  # the wildcard in other words

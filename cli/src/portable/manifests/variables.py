@@ -22,6 +22,7 @@ DIFFERENT = {
     "GRACEFUL_SHUTDOWN_SECONDS": "a sandbox has no requests in flight when it ends",
     "HOST": "Lambda has no server",
     "KEEP_ALIVE_SECONDS": "Lambda has no connections",
+    "LIMIT_CONCURRENCY": "a sandbox has one request at a time",
     "PORT": "Lambda has no server",
 }
 
