@@ -115,6 +115,12 @@ def test_weights_change_the_listener_and_nothing_else(driver: Driver) -> None:
     assert found == {"HttpListener": "Modify False"}
 
 
+def test_a_domain_name_comes_and_goes_alone(driver: Driver) -> None:
+    domain = {"DomainName": "api.example.com", "HostedZoneId": "Z0123456789ABCDEFGHIJ"}
+    assert changed(driver, "alb", ALB, **domain)["DomainRecord"] == "Add"
+    assert changed(driver, "alb", ALB) == {"DomainRecord": "Remove"}
+
+
 def test_the_port_of_the_tasks_replaces_no_target_group(driver: Driver) -> None:
     found = changed(driver, "alb", ALB, TaskPort=9000)
     assert not [name for name in found if "TargetGroup" in name or "Listener" in name]

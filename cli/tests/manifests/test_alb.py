@@ -14,6 +14,7 @@ from cloud_radar.cf.unit import Template
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "alb/template.yaml"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+ZONE = "Z0123456789ABCDEFGHIJ"
 IMPORTS = {
     "portable-api-test-VpcId": "vpc-1",
     "portable-api-test-PublicSubnets": "subnet-1,subnet-2",
@@ -129,6 +130,34 @@ def test_with_a_certificate_port_443_forwards_and_port_80_redirects() -> None:
     assert https["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 
+def test_a_domain_name_is_an_alias_of_the_load_balancer() -> None:
+    domain = {"DomainName": "api.example.com", "HostedZoneId": ZONE}
+    assert properties("DomainRecord", **domain) == {
+        "HostedZoneId": ZONE,
+        "Name": "api.example.com",
+        "Type": "A",
+        "AliasTarget": {
+            "DNSName": "LoadBalancer.DNSName",
+            "HostedZoneId": "LoadBalancer.CanonicalHostedZoneID",
+            "EvaluateTargetHealth": False,
+        },
+    }
+    found = render(**domain, CertificateArn=CERTIFICATE)["Outputs"]["Url"]["Value"]
+    assert found == "https://api.example.com"
+
+
+def test_without_a_domain_name_there_is_no_record() -> None:
+    rendered = render(CertificateArn=CERTIFICATE)
+    assert "DomainRecord" not in rendered["Resources"]
+    assert rendered["Outputs"]["Url"]["Value"] == "https://LoadBalancer.DNSName"
+
+
+@pytest.mark.parametrize("given", [{"DomainName": "api.example.com"}, {"HostedZoneId": ZONE}])
+def test_a_domain_name_and_its_zone_go_together(given: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="DomainName and HostedZoneId go together"):
+        render(**given)
+
+
 def test_redirects_only_once_the_https_listener_is_there() -> None:
     listener = render(CertificateArn=CERTIFICATE)["Resources"]["HttpListener"]
     assert "HttpsListener" in listener["Metadata"].values()
@@ -152,6 +181,10 @@ def test_redirects_only_once_the_https_listener_is_there() -> None:
         ("CertificateArn", "12345678-1234-1234-1234-123456789012"),
         ("CertificateArn", CERTIFICATE.replace("acm", "iam")),
         ("CertificateArn", f"{CERTIFICATE}/more"),
+        ("DomainName", "https://api.example.com"),
+        ("DomainName", "api.example.com."),
+        ("DomainName", "localhost"),
+        ("HostedZoneId", f"/hostedzone/{ZONE}"),
         ("AppName", "Portable"),
         ("AppName", "portable-"),
         ("AppName", "portable-api-xy"),
