@@ -1,4 +1,4 @@
-"""The chapter "Operate" of the README, followed from top to bottom on a local run."""
+"""The chapter "Operate" of the README, and what its page adds, followed on a local run."""
 
 import re
 import shlex
@@ -12,8 +12,17 @@ from portable.local.operate.control import ask
 from tests.portable.load import load, wait_until
 from tests.portable.local_run import PORTABLE, LocalRun, local_run
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-(CHAPTER,) = re.findall(r"^## Operate\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[2]
+
+
+def section(path: str, title: str) -> str:
+    """Return the text under a heading, up to the next one."""
+    pattern = rf"^## {title}\n(.*?)^## "
+    (found,) = re.findall(pattern, (ROOT / path).read_text(), re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+CHAPTER = section("README.md", "Operate") + section("cli/docs/operate.md", "Failover")
 SESSION = "".join(re.findall(r"^```console\n(.*?)^```$", CHAPTER, re.MULTILINE | re.DOTALL))
 TRANSCRIPTS = [part.partition("\n") for part in re.split(r"^\$ ", SESSION, flags=re.M)[1:]]
 (OPTIONS,) = re.findall(r'^make run ARGS="(.*)"$', CHAPTER, re.MULTILINE)
