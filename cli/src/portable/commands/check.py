@@ -9,7 +9,7 @@ from portable.commands.options import project_root
 from portable.errors import PortableError
 
 
-@click.command()
+@click.command(short_help="Find what would fail in a deployment.")
 @click.option(
     "--env",
     "environments",

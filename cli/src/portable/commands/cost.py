@@ -39,7 +39,7 @@ MILLISECONDS = Number(0.01, 900_000)  # a function runs for 15 minutes at most
 RATE = Number(0.001, 1_000_000)
 
 
-@click.command()
+@click.command(short_help="Print what each side costs in a month, and when to move.")
 @click.option(
     "--rps", type=RATE, required=True, help="Requests per second, as an average over the month."
 )

@@ -6,7 +6,7 @@ from portable.commands.options import with_port
 from portable.weights import SIDES
 
 
-@click.command()
+@click.command(short_help="Make one side of the local run fail.")
 @click.argument("side", type=click.Choice(SIDES))
 @click.option(
     "--errors",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from portable.leftovers.leftover import Leftover, Needs
 
 
-@click.command()
+@click.command(short_help="List what a teardown left in the account.")
 @with_environment("Environment that was torn down.")
 @click.option("--delete", is_flag=True, help="Delete each of them, after a question.")
 @click.option("--data", is_flag=True, help="With --delete: also tables, secrets and parameters.")

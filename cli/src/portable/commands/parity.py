@@ -16,7 +16,7 @@ from portable.commands.options import (
 from portable.request_headers import RequestHeader, with_request_headers
 
 
-@click.command()
+@click.command(short_help="Show what both targets answer differently.")
 @click.option(
     "--app",
     metavar="MODULE:ATTRIBUTE",

@@ -5,7 +5,7 @@ import click
 from portable.commands.options import with_port
 
 
-@click.command()
+@click.command(short_help="Replace every task of the local run.")
 @with_port
 def restart(port: int) -> None:
     """Replace every task of the local run, as ECS deploys a new version.

@@ -17,7 +17,7 @@ from portable.commands.options import (
 from portable.errors import PortableError
 
 
-@click.command()
+@click.command(short_help="Bring up both targets behind a stand-in for the listener.")
 @with_environment("Environment to run.")
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any."

@@ -51,7 +51,7 @@ def _bake(text: str | None, local: bool) -> int:
     return bake
 
 
-@click.command()
+@click.command(short_help="Move the weights step by step; alarms take them back.")
 @with_environment("Environment.")
 @click.option(
     "--to",

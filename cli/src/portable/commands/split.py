@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from portable.weights import Weights
 
 
-@click.command()
+@click.command(short_help="Show which side answers how many of the requests.")
 @click.argument("url", default="http://127.0.0.1:8080")
 @click.option(
     "-n",

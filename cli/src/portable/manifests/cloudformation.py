@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from portable.errors import PortableError
+from portable.manifests.reader import not_yaml
 
 
 class _Imports(dict[str, str]):
@@ -58,7 +59,7 @@ def render(
     except OSError as error:
         raise PortableError(f"cannot read {name}: {error.strerror}.") from None
     except yaml.YAMLError as error:
-        raise PortableError(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
+        raise not_yaml(name, error) from None
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PortableError(f"{name}: {' '.join(str(error).split()).rstrip('.')}.") from None
     for condition, description in assertions.items():

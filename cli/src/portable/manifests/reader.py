@@ -14,6 +14,16 @@ class Strict(yaml.SafeLoader):
     yaml_multi_constructors: ClassVar[dict[str | None, Any]] = {}
 
 
+def not_yaml(path: str, error: yaml.YAMLError) -> PortableError:
+    """Return what is wrong with the file at `path`, and where."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}"
+        return PortableError(f"{path} is not YAML: {place}: {error.problem}.")
+    reason = getattr(error, "reason", None) or type(error).__name__
+    return PortableError(f"{path} is not YAML: {reason}.")
+
+
 def read_yaml(root: Path, path: str, loader: type[yaml.SafeLoader] = Strict) -> Any:
     """Return what `path` below `root` holds; raise `PortableError` where it is no YAML file.
 
@@ -24,7 +34,7 @@ def read_yaml(root: Path, path: str, loader: type[yaml.SafeLoader] = Strict) -> 
     except OSError as error:
         raise PortableError(f"cannot read {path}: {error.strerror}.") from None
     except yaml.YAMLError as error:
-        raise PortableError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+        raise not_yaml(path, error) from None
 
 
 class Reader:

@@ -214,6 +214,22 @@ def test_what_is_missing_or_broken_is_named(copy, name, old, new, parts):
         assert part in message
 
 
+@pytest.mark.parametrize("name", ["template.yaml", "alb/template.yaml", SERVICE, PATCHES])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("a: b: c", "line 2, column 5: mapping values are not allowed here."),
+        ("a: [b\nc: d", "line 3, column "),
+        ("a: \x00", "special characters are not allowed."),
+    ],
+)
+def test_a_fault_of_yaml_has_a_place(copy, name, line, said):
+    (copy / name).write_text(f"# first\n{line}\n")
+    message = refusal(copy)
+    assert message.startswith(f"{name} is not YAML: {said}")
+    assert "<" not in message
+
+
 @pytest.mark.parametrize("name", ["template.yaml", "samconfig.toml", "alb/template.yaml"])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
