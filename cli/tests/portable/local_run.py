@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,13 @@ PORTABLE = Path(sys.executable).with_name("portable")
 class LocalRun:
     """A running `portable run`; `out` and `err` are the lines written so far."""
 
-    def __init__(self, *options: str, cwd: Path = ROOT) -> None:
+    def __init__(self, *options: str, cwd: Path = ROOT, before: Sequence[str] = ()) -> None:
         self.out: list[str] = []
         self.err: list[str] = []
         self.url = ""
         self.listening = threading.Event()
         self.process = subprocess.Popen(
-            [PORTABLE, "run", "--port", "0", *options],
+            [*before, PORTABLE, "run", "--port", "0", *options],
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

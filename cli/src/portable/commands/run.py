@@ -1,6 +1,7 @@
 """`portable run`: both targets behind the listener, on this machine."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def run(
     from portable.local.run import Options, run_until_signal
     from portable.local.view import LiveView, PlainView
 
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed, as by `>&-`
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the run
     if app and docker:
         raise PortableError("--app and --docker exclude each other: the image has its own app.")
     weights = {"LambdaWeight": lambda_weight, "FargateWeight": fargate_weight}

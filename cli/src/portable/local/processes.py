@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 
 from portable.errors import PortableError
+from portable.local.reaper import Reaper, members
 
+reaper = Reaper()  # of this process, whatever it starts
 Output = Callable[[str, str], None]  # name of the process, one line that it wrote
 
 
@@ -58,6 +60,7 @@ class Process:
             )
         except OSError as error:
             raise PortableError(f"cannot start {command[0]!r}: {error.strerror}.") from None
+        reaper.watch(child.pid, cleanup)
         return cls(name, child, output, cleanup)
 
     @property
@@ -109,17 +112,14 @@ class Process:
             quiet = asyncio.subprocess.DEVNULL
             child = await asyncio.create_subprocess_exec(*self.cleanup, stdout=quiet, stderr=quiet)
             await child.wait()
+        reaper.forget(self.child.pid)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):  # whoever holds the pipe is dead or not ours
                 await self.reading
 
     def signal_group(self, number: int) -> None:
-        """Send signal `number` to the process and all that it started.
-
-        The emulator puts what it starts into a process group of its own, so it is the session
-        that tells what belongs together.
-        """
-        for process in _session(self.child.pid):
+        """Send signal `number` to the process and all that it started."""
+        for process in members(self.child.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
 
@@ -161,20 +161,6 @@ async def all_or_first_error(coroutines: Iterable[Coroutine[object, object, None
                 tasks.create_task(coroutine)
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
-
-
-def _session(leader: int) -> list[int]:
-    """Return the processes of the session that `leader` leads, or led."""
-    try:
-        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except FileNotFoundError:
-        numbers = [leader]  # macOS: there it is Docker that holds the processes
-    members = []
-    for number in numbers:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getsid(number) == leader:
-                members.append(number)
-    return members
 
 
 def free_port() -> int:

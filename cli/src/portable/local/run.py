@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from portable.local.listener.access import Access
 from portable.local.listener.listener import Listener
 from portable.local.operate.faults import FaultyTargetGroup
 from portable.local.operate.operations import Operations
-from portable.local.processes import all_or_first_error
+from portable.local.processes import all_or_first_error, reaper
 from portable.local.view import View
 from portable.manifests import agreement, secrets
 from portable.manifests.alarms import alarms
@@ -131,11 +131,10 @@ def target_groups(
 
 
 async def run_until_signal(options: Options, view: View) -> None:
-    """Run the system until SIGINT or SIGTERM."""
+    """Run the system until a signal ends it, or nobody reads any more what the view shows."""
     running = asyncio.create_task(run(options, view))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
+    view.on_closed = running.cancel
+    _on_signals(running.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await running
 
@@ -144,7 +143,14 @@ def _kill_on_second_signal(launcher: Launcher) -> None:
     def kill() -> None:
         for process in launcher.processes:
             process.signal_group(signal.SIGKILL)
+        reaper.close()
         os._exit(130)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, kill)
+    _on_signals(kill)
+
+
+def _on_signals(react: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` sets it for SIGHUP
+            loop.add_signal_handler(number, react)

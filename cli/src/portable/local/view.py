@@ -1,10 +1,12 @@
 """What the local run shows: a live table in a terminal, plain lines elsewhere."""
 
+import contextlib
+import os
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TextIO
 
 from rich import box
 from rich.console import Console, Group
@@ -120,6 +122,7 @@ class View(Protocol):
     """Where the run reports to."""
 
     summary: Summary
+    on_closed: Callable[[], object]  # called once nobody reads any more what is shown
 
     def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Start to show; what targets wrote before is shown first."""
@@ -144,6 +147,8 @@ class PlainView:
         self.quiet = quiet
         self.summary = Summary(())
         self.before: list[str] | None = []
+        self.closed = False
+        self.on_closed: Callable[[], object] = lambda: None
 
     def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Start to show; what targets wrote before is shown first."""
@@ -155,8 +160,7 @@ class PlainView:
     def access(self, access: Access) -> None:
         """Show one line of the access log."""
         self.summary.add(access)
-        sys.stdout.write(access_line(access) + "\n")
-        sys.stdout.flush()
+        self._write(sys.stdout, access_line(access))
 
     def notify(self, text: str) -> None:
         """Show one sentence about a target."""
@@ -178,8 +182,21 @@ class PlainView:
         if self.before is not None:
             self.before.append(line)
         else:
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+            self._write(sys.stderr, line)
+
+    def _write(self, stream: TextIO, line: str) -> None:
+        if self.closed:
+            return
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except OSError:  # whoever read it is gone, as in `portable run | head`
+            self.closed = True
+            # What is still in the stream's buffer would be an error at the end of this process.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+            self.on_closed()
 
 
 class LiveView:
@@ -194,6 +211,7 @@ class LiveView:
         self.lines: list[Text] = []
         self.footer = ""
         self.live: Live | None = None
+        self.on_closed: Callable[[], object] = lambda: None
 
     def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Start to show; what targets wrote before is shown first."""
@@ -226,12 +244,15 @@ class LiveView:
         """Show the table for the last time."""
         if self.live is not None:
             self.footer = "Stopping"
-            self.live.stop()
+            # The terminal may be gone, which Rich tells by ending the program.
+            with contextlib.suppress(OSError, SystemExit):
+                self.live.stop()
             self.live = None
 
     def _tell(self, line: Text) -> None:
         if self.footer == "Stopping":
-            self.console.print(line)
+            with contextlib.suppress(OSError, SystemExit):
+                self.console.print(line)
         else:
             self.lines.append(line)
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 import re
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import httpcore
@@ -52,6 +52,7 @@ class SilentView:
     """Shows nothing: what counts here is the answers."""
 
     summary = Summary(())
+    on_closed: Callable[[], object] = staticmethod(lambda: None)
 
     def open(self, rows: Sequence[Row], weights: Weights, url: str) -> None:
         """Show nothing."""
