@@ -131,7 +131,7 @@ def emulated(form: Form) -> Iterator[Emulated]:
 @cache
 def emulator() -> str:
     """Return the path of the emulator, which the project's own environment brings."""
-    script = "from portable.local.launchers import emulator; print(emulator())"
+    script = "from portable.local.launch.emulator import emulator; print(emulator())"
     command = [str(ROOT / ".venv/bin/python"), "-c", script]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from portable.errors import PortableError
 from portable.local.reaper import Reaper, members
@@ -47,12 +48,14 @@ class Process:
         environment: Mapping[str, str],
         output: Output,
         cleanup: Sequence[str] = (),
+        folder: Path | None = None,
     ) -> "Process":
-        """Start `command` with nothing but `environment`; raise `PortableError`."""
+        """Start `command` in `folder` with nothing but `environment`; raise `PortableError`."""
         try:
             child = await asyncio.create_subprocess_exec(
                 *command,
                 env=environment,
+                cwd=folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

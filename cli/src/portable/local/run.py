@@ -11,7 +11,9 @@ from pathlib import Path
 from portable.errors import PortableError
 from portable.local.fargate_side.ip_target_group import IPTargetGroup
 from portable.local.lambda_side.lambda_target_group import LambdaTargetGroup
-from portable.local.launchers import DockerLauncher, HostLauncher, Launcher, stop
+from portable.local.launch.containers import DockerLauncher
+from portable.local.launch.host import HostLauncher
+from portable.local.launch.launcher import Launcher, stop
 from portable.local.listener.access import Access
 from portable.local.listener.listener import Listener
 from portable.local.operate.faults import FaultyTargetGroup
@@ -53,7 +55,9 @@ async def run(options: Options, view: View) -> None:
     if options.docker:
         launcher = DockerLauncher(system, options.variables, view.output)
     else:
-        launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
+        launcher = HostLauncher(
+            system, options.root, options.app, options.variables, view.output, view.notify
+        )
     groups = target_groups(system, launcher, options.max_sandboxes, view)
     faults = {group.name: FaultyTargetGroup(group) for group in groups}
     balancer = system.load_balancer

@@ -6,7 +6,8 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from portable.local.launchers import HostLauncher, stop
+from portable.local.launch.host import HostLauncher
+from portable.local.launch.launcher import stop
 from portable.local.listener.listener import Listener
 from portable.local.processes import all_or_first_error
 from portable.local.run import Options, target_groups
@@ -37,7 +38,9 @@ async def both_targets(
     system = secrets.filled(system, options.root, options.variables)
     if tasks:
         system = replace(system, service=replace(system.service, count=tasks))
-    launcher = HostLauncher(system, options.root, options.app, options.variables, view.output)
+    launcher = HostLauncher(
+        system, options.root, options.app, options.variables, view.output, view.notify
+    )
     groups = target_groups(system, launcher, options.max_sandboxes, view)
     balancer = system.load_balancer
     listeners = {

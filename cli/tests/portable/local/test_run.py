@@ -47,7 +47,7 @@ def fargate_run() -> Iterator[LocalRun]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the manifests that a test may change."""
-    for name in ("template.yaml", "samconfig.toml"):
+    for name in ("template.yaml", "samconfig.toml", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("alb", "copilot"):
         shutil.copytree(ROOT / name, tmp_path / name)

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from portable.local.fargate_side.ip_target_group import IPTargetGroup
-from portable.local.launchers import HostLauncher, stop
+from portable.local.launch.host import HostLauncher
+from portable.local.launch.launcher import stop
 from portable.local.listener.listener import Listener
 from portable.manifests.system import load
 from portable.weights import Weights
@@ -73,7 +74,7 @@ def under_load(
         system = load(ROOT, "test", {})
         fargate = system.load_balancer.group("ip")
         app = "cli.tests.portable.sample_app:app"
-        launcher = HostLauncher(system, ROOT, app, {}, lambda name, line: None)
+        launcher = HostLauncher(system, ROOT, app, {}, lambda name, line: None, print)
         group = IPTargetGroup(
             "fargate",
             fargate.check,

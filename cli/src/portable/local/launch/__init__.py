@@ -1,0 +1,1 @@
+"""Starts tasks and sandboxes, as processes of this machine or as containers."""

@@ -1,0 +1,109 @@
+"""Targets as processes of this machine."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+
+from portable.errors import PortableError
+from portable.local.fargate_side.tasks import Task
+from portable.local.lambda_side.sandboxes import Sandbox
+from portable.local.launch.emulator import emulator, without_invocation_lines
+from portable.local.launch.image_environment import image_environment
+from portable.local.launch.launcher import function_environment, new_task
+from portable.local.processes import Output, Process, free_port
+from portable.manifests.system import System
+
+# The listener connects to tasks from this address, so that they trust X-Forwarded-For from the
+# listener and not from every client of this machine.
+LISTENER_ADDRESS = "127.0.0.2"
+PASSED_ON = ("HOME", "LANG", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ")
+
+
+class HostLauncher:
+    """Starts processes of this machine: uvicorn, and the runtime emulator (Linux only).
+
+    They see what the image has: `src`, and the packages of requirements.txt. `app` is a path
+    `module:attribute` to run instead of the project's own; it is looked for in the folder of this
+    process, too, and sees the packages of its environment instead. `variables` are environment
+    variables for both sides.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        root: Path,
+        app: str | None,
+        variables: Mapping[str, str],
+        output: Output,
+        notify: Callable[[str], None],
+    ) -> None:
+        if sys.platform != "linux":
+            message = "the Lambda runtime emulator runs on Linux only: use --docker here"
+            raise PortableError(f"{message}, after `sam build`.")
+        self.system = system
+        self.output = output
+        # The image starts in the folder of its code, which therefore is on Python's path. An app
+        # that is named is found from here, with the packages that are installed here.
+        self.folder = Path.cwd() if app else root / "src"
+        environment = Path(sys.prefix) if app else image_environment(root, notify)
+        self.python = sys.executable if app else str(environment / "bin" / "python")
+        self.emulator = emulator()
+        self.numbers = count(1)
+        self.processes: list[Process] = []
+        python_path = [str(root / "src"), *([str(Path.cwd()), str(root)] if app else [])]
+        self.environment = {
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            "PATH": os.pathsep.join((str(environment / "bin"), os.environ.get("PATH", os.defpath))),
+            "PYTHONPATH": os.pathsep.join(python_path),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.variables = {**variables, **({"ASGI_APP": app} if app else {})}
+
+    async def task(self, number: int) -> Task:
+        """Start task `number` of the service; raise `PortableError`."""
+        port = free_port()
+        environment = {
+            **self.environment,
+            **self.system.service.variables,
+            **self.variables,
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "FORWARDED_ALLOW_IPS": LISTENER_ADDRESS,
+        }
+        command = self._here(self.system.service.command)
+        process = await Process.start(
+            f"task-{number}", command, environment, self.output, folder=self.folder
+        )
+        self.processes.append(process)
+        return new_task(self.system, process, "127.0.0.1", port, LISTENER_ADDRESS)
+
+    async def sandbox(self) -> Sandbox:
+        """Start another sandbox of the function; raise `PortableError`."""
+        function = self.system.function
+        port = free_port()
+        command = [
+            self.emulator,
+            "--log-level",
+            "error",
+            "--runtime-interface-emulator-address",
+            f"127.0.0.1:{port}",
+            "--runtime-api-address",
+            f"127.0.0.1:{free_port()}",
+            *self._here(function.entry_point),
+            function.handler,
+        ]
+        environment = self.environment | function_environment(self.system) | self.variables
+        name = f"sandbox-{next(self.numbers)}"
+        output = without_invocation_lines(self.output)
+        process = await Process.start(name, command, environment, output, folder=self.folder)
+        self.processes.append(process)
+        return Sandbox(process, "127.0.0.1", port, function.timeout)
+
+    def _here(self, command: tuple[str, ...]) -> list[str]:
+        """Return `command` with the interpreter of this machine in the place of the image's."""
+        if not Path(command[0]).name.startswith("python"):
+            message = f"the local run can start Python commands only, and {command[0]!r} is none"
+            raise PortableError(f"{message}: use --docker.")
+        return [self.python, *command[1:]]
