@@ -18,7 +18,7 @@ from samcli.yamlhelper import yaml_parse
 
 from app.settings import Settings
 from portable.cli import main
-from portable.local.view import Summary
+from portable.local.view.summary import Summary
 from portable.manifests.system import load
 from portable_runtime.target_settings import ServerSettings
 

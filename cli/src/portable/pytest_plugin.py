@@ -49,7 +49,7 @@ def portable_ports(pytestconfig: pytest.Config) -> Iterator[Mapping[str, int]]:
     from portable.commands.options import chosen_environment, project_root, variables
     from portable.errors import PortableError
     from portable.local.run import Options
-    from portable.local.view import PlainView
+    from portable.local.view.plain import PlainView
     from portable.parity.both_targets import both_targets
 
     failure = ""
@@ -61,7 +61,7 @@ def portable_ports(pytestconfig: pytest.Config) -> Iterator[Mapping[str, int]]:
             app=pytestconfig.getini("portable_app") or None,
             variables=variables("portable_variables", pytestconfig.getini("portable_variables")),
         )
-        view = PlainView(quiet=False)  # pytest shows it with a test that fails
+        view = PlainView()  # pytest shows it with a test that fails
         view.before = None
         with (
             start_blocking_portal("asyncio") as portal,

@@ -15,7 +15,7 @@ from typing import Any
 import h11
 
 from portable.local.run import Options
-from portable.local.view import Summary
+from portable.local.view.summary import Summary
 from portable.parity.both_targets import both_targets
 from tests.parity.mirror_app import Order
 
@@ -207,6 +207,8 @@ class QuietView:
 
     def notify(self, text: str) -> None:
         self.lines.append(text)
+
+    event = progress = notify
 
     def output(self, name: str, line: str) -> None:
         self.lines.append(f"{name} | {line}")

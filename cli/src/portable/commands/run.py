@@ -50,6 +50,11 @@ from portable.errors import PortableError
 )
 @click.option("--failover", is_flag=True, help='As with Failover = "enabled" in samconfig.toml.')
 @click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Show every line that targets write: request rows, health checks, the servers' own.",
+)
 def run(
     environment: str | None,
     port: int,
@@ -62,18 +67,23 @@ def run(
     alarm_period: float,
     failover: bool,
     quiet: bool,
+    verbose: bool,
 ) -> None:
     """Bring up both targets behind a stand-in for the load balancer's listener.
 
     What runs is read from template.yaml, copilot/ and alb/template.yaml in this folder or the
     nearest one above it. It is for a developer's machine; production is the real load balancer.
     """
+    from portable.local.lines import Detail
     from portable.local.run import Options, run_until_signal
-    from portable.local.view import LiveView, PlainView
+    from portable.local.view.live import LiveView
+    from portable.local.view.plain import PlainView
 
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed, as by `>&-`
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the run
+    if quiet and verbose:
+        raise PortableError("--quiet and --verbose exclude each other.")
     if app and docker:
         raise PortableError("--app and --docker exclude each other: the image has its own app.")
     weights = {"LambdaWeight": lambda_weight, "FargateWeight": fargate_weight}
@@ -90,5 +100,6 @@ def run(
         alarm_period=alarm_period,
         failover=failover,
     )
-    view = LiveView(quiet) if sys.stdout.isatty() else PlainView(quiet)
+    detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
+    view = LiveView(detail) if sys.stdout.isatty() else PlainView(detail)
     asyncio.run(run_until_signal(options, view))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -11,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from pathlib import Path
 
 from portable.errors import PortableError
+from portable.local.failure import Failure, failure
+from portable.local.ports import listening
 from portable.local.reaper import Reaper, members
 
 reaper = Reaper()  # of this process, whatever it starts
@@ -23,7 +24,7 @@ class Process:
     `cleanup` is a command that removes what outlives the process: a container, say.
     """
 
-    KEPT_LINES = 40
+    KEPT_LINES = 200
 
     def __init__(
         self,
@@ -93,12 +94,13 @@ class Process:
         await self._end_group()
         await self._exited()
 
-    def error(self) -> str:
-        """Return what the process died of: where Python names the error, or else its last line."""
-        texts = [text for text in map(_message, self.last_lines) if text.strip()]
-        tracebacks = [text for text in texts if text.startswith("Traceback") and "\n" in text]
-        last = (tracebacks or texts or ["it wrote nothing"])[-1]
-        return last.strip().splitlines()[-1].rstrip(".")
+    def failure(self) -> Failure:
+        """Return what the process died of: what Python names as the error, or its last words."""
+        return failure(self.last_lines)
+
+    def ports(self) -> list[int]:
+        """Return the TCP ports on which it, or what it started, listens."""
+        return listening(self.child.pid)
 
     async def _exited(self) -> int:
         # child.wait() also waits for whoever else holds the pipe, such as its own children.
@@ -132,17 +134,6 @@ class Process:
             async for line in _lines(self.child.stdout):
                 self.last_lines.append(line)
                 self.output(self.name, line)
-
-
-def _message(line: str) -> str:
-    """Return the message of a JSON log line, and any other line as it is."""
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return line
-    if not isinstance(record, dict):
-        return line
-    return str(record.get("exception") or record.get("message", line))
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

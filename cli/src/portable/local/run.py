@@ -18,12 +18,14 @@ from portable.local.listener.access import Access
 from portable.local.listener.listener import Listener
 from portable.local.operate.faults import FaultyTargetGroup
 from portable.local.operate.operations import Operations
-from portable.local.processes import all_or_first_error, reaper
-from portable.local.view import View
+from portable.local.processes import reaper
+from portable.local.start import start
+from portable.local.view.view import View
 from portable.manifests import agreement, secrets
 from portable.manifests.alarms import alarms
 from portable.manifests.system import System, load
 from portable.manifests.variables import differences, marked
+from portable.manifests.workers import several_workers
 from portable.weights import Weights
 
 
@@ -48,8 +50,9 @@ async def run(options: Options, view: View) -> None:
     system = load(options.root, options.environment, dict(options.weights))
     agreement.check(system, options.root)
     names = marked(options.root) | options.variables.keys()
-    for problem in (*differences(system, names), *secrets.differences(system, names)):
-        view.notify(str(problem))
+    problems = (*differences(system, names), *secrets.differences(system, names))
+    for problem in (*problems, *several_workers(system)):
+        view.progress(str(problem))
     system = secrets.filled(system, options.root, options.variables)
     launcher: Launcher
     if options.docker:
@@ -68,7 +71,7 @@ async def run(options: Options, view: View) -> None:
 
     def tell(weights: Weights) -> None:
         view.summary.weights_changed(weights)
-        view.notify(f"The weights are {weights}.")
+        view.event(f"The weights are {weights}.")
 
     listener = Listener(
         list(faults.values()),
@@ -85,12 +88,12 @@ async def run(options: Options, view: View) -> None:
         faults,
         alarms(options.root, options.environment, options.failover),
         options.alarm_period,
-        view.notify,
+        view.event,
     )
     try:
         try:
             await listener.bind(options.port)  # a taken port is known before anything starts
-            await all_or_first_error(group.start() for group in groups)
+            await start(groups, view.progress, launcher.hint)
             await listener.start()
         except OSError as error:
             message = f"cannot listen on 127.0.0.1:{options.port}: {os.strerror(error.errno or 0)}"
@@ -156,5 +159,6 @@ def _kill_on_second_signal(launcher: Launcher) -> None:
 def _on_signals(react: Callable[[], object]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` sets it for SIGHUP
-            loop.add_signal_handler(number, react)
+        if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # `nohup` wants the run to outlive the terminal
+        loop.add_signal_handler(number, react)

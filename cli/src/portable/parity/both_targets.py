@@ -9,9 +9,9 @@ from dataclasses import replace
 from portable.local.launch.host import HostLauncher
 from portable.local.launch.launcher import stop
 from portable.local.listener.listener import Listener
-from portable.local.processes import all_or_first_error
 from portable.local.run import Options, target_groups
-from portable.local.view import View
+from portable.local.start import start
+from portable.local.view.view import View
 from portable.manifests import agreement, secrets
 from portable.manifests.system import load
 from portable.manifests.variables import differences, marked
@@ -55,7 +55,7 @@ async def both_targets(
         for group in groups
     }
     try:
-        await all_or_first_error(group.start() for group in groups)
+        await start(groups, view.progress, launcher.hint)
         ports = {}
         for name, listener in listeners.items():
             await listener.bind(0)

@@ -12,7 +12,7 @@ import httpcore
 from portable.errors import PortableError
 from portable.local.listener.access import Access
 from portable.local.run import Options
-from portable.local.view import Row, Summary
+from portable.local.view.summary import Row, Summary
 from portable.parity.both_targets import both_targets
 from portable.parity.generated_requests import INSTEAD, Sample, Schema, named_paths
 from portable.parity.report import Finding, Report, Statuses, shown
@@ -61,6 +61,12 @@ class SilentView:
         """Show nothing."""
 
     def notify(self, text: str) -> None:
+        """Show nothing."""
+
+    def event(self, text: str) -> None:
+        """Show nothing."""
+
+    def progress(self, text: str) -> None:
         """Show nothing."""
 
     def output(self, name: str, line: str) -> None:

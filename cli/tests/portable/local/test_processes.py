@@ -88,10 +88,26 @@ def test_gets_nothing_but_the_environment_given():
     run(script, use, {"ONLY": "1"})
 
 
+def test_knows_where_it_listens():
+    script = (
+        "import os, socket, time\n"
+        "s = socket.create_server(('127.0.0.1', 0)); print('port', s.getsockname()[1])\n"
+        "if not os.fork(): t = socket.create_server(('::1', 0), family=socket.AF_INET6); "
+        "print('other', t.getsockname()[1]); time.sleep(60)\n"
+        "time.sleep(60)\n"
+    )
+
+    async def use(process: Process, lines: Lines) -> None:
+        found = [await lines.until("port "), await lines.until("other ")]
+        assert process.ports() == sorted(int(line.split()[1]) for line in found)
+
+    run(script, use)
+
+
 def test_error_is_the_last_line_of_a_traceback():
     async def use(process: Process, lines: Lines) -> None:
         await process.wait()
-        assert process.error() == "ModuleNotFoundError: No module named 'nothing'"
+        assert str(process.failure()) == "ModuleNotFoundError: No module named 'nothing'"
 
     run("import nothing", use)
 
@@ -107,7 +123,7 @@ def test_error_reads_json_lines():
 
     async def use(process: Process, lines: Lines) -> None:
         await process.wait()
-        assert process.error() == "ValueError: bad"
+        assert str(process.failure()) == "ValueError: bad"
 
     run(script, use)
 
@@ -118,7 +134,7 @@ def test_error_reads_json_lines():
 def test_error_without_a_traceback(script, error):
     async def use(process: Process, lines: Lines) -> None:
         await process.wait()
-        assert process.error() == error
+        assert str(process.failure()) == error
 
     run(script, use)
 

@@ -26,7 +26,7 @@ SAMPLE = ("--app", "cli.tests.portable.sample_app:app")
 @pytest.fixture(scope="module")
 def project_run() -> Iterator[LocalRun]:
     """The project's own app."""
-    with local_run() as run:
+    with local_run("--verbose") as run:
         yield run
 
 
@@ -268,7 +268,8 @@ def failed(*options: str, cwd: Path = ROOT) -> str:
     run = LocalRun(*options, cwd=cwd)
     assert run.process.wait(60) == 1
     run.stop()
-    [sentence] = run.err
+    *_, sentence = run.err
+    assert not any("Traceback" in line for line in run.err)
     assert sentence.startswith("portable: ") and sentence.endswith(".")
     assert not sentence.endswith("..") and "Traceback" not in sentence
     return sentence
@@ -285,14 +286,14 @@ def test_a_busy_port_is_named() -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("import no_such_module", "No module named 'no_such_module'"),
-        ("app = (", "'(' was never closed"),
+        ("import no_such_module", "No module named 'no_such_module' (broken.py, line 1)"),
+        ("app = (", "'(' was never closed (broken.py, line 1)"),
         ("other = 1", "'broken' has no 'app'"),
         (
             "from contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n"
             "@asynccontextmanager\nasync def lifespan(app):\n    raise OSError('no database')\n"
             "    yield\napp = FastAPI(lifespan=lifespan)\n",
-            "OSError: no database",
+            "OSError: no database (broken.py, line 5)",
         ),
     ],
 )
@@ -301,6 +302,33 @@ def test_an_app_that_does_not_start_is_explained(project: Path, source: str, exp
     sentence = failed("--app", "broken:app", cwd=project)
     assert "the app does not start" in sentence or "the function does not answer" in sentence
     assert expected in sentence
+
+
+def test_an_app_without_the_health_check_is_told_on_both_sides(project: Path) -> None:
+    source = "from fastapi import FastAPI\napp = FastAPI()\n"
+    (project / "bare.py").write_text(source + "@app.get('/')\ndef root(): return 'here'\n")
+    with local_run("--app", "bare:app", cwd=project) as run:
+        told = [line for line in run.err if "Give the app a route GET /healthz." in line]
+        assert {line.partition(" ")[0] for line in told} == {"lambda", "fargate"}
+        assert all("answers 404 to GET /healthz, expected 200." in line for line in told)
+        assert answers(run, "/", 10) == {"here": 10}
+
+
+def test_a_server_with_workers_on_another_port_is_explained_from_the_start(project: Path) -> None:
+    manifest = project / "copilot/api/manifest.yml"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    server = f'"-m", "uvicorn", "app.main:app", "--port", "{port}", "--workers", "2"]'
+    edit(manifest, '"-m", "portable_runtime.server"]', server)
+    edit(manifest, "    min: 2 ", "    min: 1 ")
+    run = LocalRun(cwd=project)
+    wait_for(lambda: any("so far" in line for line in run.err))
+    assert "command has --workers: a task has the vCPU of one process" in run.err[0]
+    [waiting] = [line for line in run.err if "so far" in line]
+    pattern = r"Waiting for task-1 to answer GET /healthz on port \d+ \(5 s so far\)\."
+    assert re.fullmatch(pattern, waiting)
+    assert run.stop() == 0
 
 
 def test_a_missing_app_is_named() -> None:

@@ -1,15 +1,19 @@
 """What the local run shows."""
 
 import io
+import json
 import re
 from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
 
+from portable.local.lines import Detail
 from portable.local.listener.access import Access
 from portable.local.listener.reasons import Reason
-from portable.local.view import Counters, LiveView, PlainView, Summary, access_line
+from portable.local.view.live import LiveView
+from portable.local.view.plain import PlainView, access_line
+from portable.local.view.summary import Counters, Summary
 from portable.weights import Weights
 
 
@@ -69,7 +73,7 @@ def test_access_line():
 
 @pytest.mark.parametrize("quiet", [False, True])
 def test_plain_view(quiet, capsys):
-    view = PlainView(quiet)
+    view = PlainView(Detail.QUIET if quiet else Detail.NORMAL)
     view.output("task-1", "before")
     view.notify("task-1 is healthy.")
     assert capsys.readouterr() == ("", "")  # nothing until the run is up
@@ -88,7 +92,7 @@ def test_plain_view(quiet, capsys):
 
 
 def test_plain_view_of_a_run_that_failed_says_nothing(capsys):
-    view = PlainView(False)
+    view = PlainView()
     view.output("task-1", "Traceback")
     view.close()
     assert capsys.readouterr() == ("", "")
@@ -97,7 +101,8 @@ def test_plain_view_of_a_run_that_failed_says_nothing(capsys):
 @pytest.mark.parametrize("quiet", [False, True])
 def test_live_view(quiet):
     screen = io.StringIO()
-    view = LiveView(quiet, Console(file=screen, force_terminal=True, width=120, no_color=True))
+    console = Console(file=screen, force_terminal=True, width=120, no_color=True)
+    view = LiveView(Detail.QUIET if quiet else Detail.NORMAL, console)
     view.output("task-1", "be[bold]fore")  # no markup
     view.open(ROWS, WEIGHTS, URL)
     for status in (200, 404, 502):
@@ -117,7 +122,73 @@ def test_live_view(quiet):
 
 def test_live_view_of_a_run_that_failed_shows_nothing():
     screen = io.StringIO()
-    view = LiveView(False, Console(file=screen, force_terminal=True))
+    view = LiveView(console=Console(file=screen, force_terminal=True))
     view.output("task-1", "Traceback")
     view.close()
     assert screen.getvalue() == ""
+
+
+def screen_of(width: int) -> tuple[LiveView, io.StringIO]:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=width, height=30, no_color=True)
+    return LiveView(console=console), screen
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+@pytest.mark.parametrize("width", [40, 60, 70, 80, 120])
+def test_a_narrow_terminal_gets_fewer_columns_and_no_part_of_one(width: int):
+    view, screen = screen_of(width)
+    view.open(ROWS, WEIGHTS, URL)
+    for _ in range(3):
+        view.access(access())
+    view.close()
+    lines = plain(screen.getvalue()).splitlines()
+    assert all(len(line) <= width for line in lines)
+    head = next(line for line in reversed(lines) if "group" in line).split()
+    assert set(head) <= set(Summary.COLUMNS) and {"requests", "healthy"} <= set(head)
+    assert any(line.rstrip().endswith("2 of 10 sandboxes") for line in lines)
+    assert (len(head) == len(Summary.COLUMNS)) == (width == 120)
+
+
+def test_events_stay_in_sight_and_what_targets_say_does_not():
+    view, screen = screen_of(100)
+    view.open(ROWS, WEIGHTS, URL)
+    view.event("The weights are lambda 90, fargate 10.")
+    view.notify("task-1 is healthy.")
+    view.close()
+    last_frame = plain(screen.getvalue()).rpartition("group")[2]
+    assert "The weights are lambda 90, fargate 10." in last_frame
+    assert "task-1 is healthy." not in last_frame
+
+
+def test_a_terminal_of_another_size_is_drawn_anew():
+    view, screen = screen_of(100)
+    view.open(ROWS, WEIGHTS, URL)
+    view.console.width = 60
+    assert "\x1b[2J" not in screen.getvalue()
+    view.close()
+    assert "\x1b[2J" in screen.getvalue()
+
+
+def test_a_request_is_one_line_whatever_its_length():
+    view, screen = screen_of(60)
+    view.open(ROWS, WEIGHTS, URL)
+    view.access(Access("::1", "GET", "/" + "a" * 200, 200, "lambda", "sandbox-1", 0.01))
+    view.close()
+    assert sum("aaa" in line for line in plain(screen.getvalue()).splitlines()) == 1
+
+
+def test_a_traceback_is_rendered():
+    frame = '  File "/x/app.py", line 3, in f'
+    traceback = f"Traceback (most recent call last):\n{frame}\nValueError: no"
+    record = {"level": "ERROR", "message": "It failed.", "logger": "app", "exception": traceback}
+    view, screen = screen_of(100)
+    view.open(ROWS, WEIGHTS, URL)
+    view.output("task-1", json.dumps(record))
+    view.close()
+    shown = [line.rstrip() for line in plain(screen.getvalue()).splitlines()]
+    start = shown.index("task-1 | ERROR app: It failed.")
+    assert shown[start + 1 : start + 4] == traceback.splitlines()

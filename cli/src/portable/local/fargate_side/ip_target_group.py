@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from portable.errors import PortableError
+from portable.local.failure import StartError
 from portable.local.fargate_side.tasks import Task
+from portable.local.listener.health import broken_contract
 from portable.local.listener.messages import LoadBalancerError, Request, Response
 from portable.local.listener.reasons import Reason
 from portable.local.processes import all_or_first_error
@@ -65,9 +67,23 @@ class IPTargetGroup:
         """How many targets are healthy, as in "2 of 2"; there are more during a restart."""
         return f"{self.healthy} of {max(self.count, len(self.tasks))}"
 
+    @property
+    def waiting(self) -> str:
+        """What the start waits for, "" once it waits for nothing."""
+        silent = [task for number, task in self.running.items() if number not in self.tasks]
+        if not silent:
+            return ""
+        ports = ", ".join(str(task.target.pool.port) for task in silent)
+        names = " and ".join(task.name for task in silent)
+        return f"{names} to answer GET {self.check.path} on port {ports}"
+
     async def start(self) -> None:
         """Start every task and wait for its first checks; raise `PortableError`."""
         await self._launch(self._next_numbers(), ("healthy", "unhealthy"))
+        if self.unhealthy:
+            task = self._in_state("unhealthy")[0]
+            advice = "ECS replaces such tasks for ever."
+            self.notify(broken_contract(self.name, self.check, task.status, advice))
 
     async def send(self, request: Request) -> Response:
         """Forward to the next healthy task; raise `LoadBalancerError`."""
@@ -173,18 +189,30 @@ class IPTargetGroup:
                 while task.health.state not in states:
                     if not task.process.running:
                         await task.process.wait()
-                        fault = f"does not start on the Fargate side: {task.process.error()}"
-                        raise PortableError(f"the app {fault}.")
+                        failure = task.process.failure()
+                        message = f"the app does not start on the Fargate side: {failure}."
+                        raise StartError(message, failure)
                     status = await self._check(task)
                     if task.health.state not in states:
                         await asyncio.sleep(self.FIRST_CHECKS)
         except TimeoutError:
-            fault = f"does not answer on the Fargate side: {task.process.error()}"
             if status is not None:
                 fault = f"fails its health check: GET {self.check.path} answers {status}"
-            raise PortableError(f"the app {fault}.") from None
+                raise StartError(f"the app {fault}.") from None
+            raise StartError(self._silent(task), task.process.failure()) from None
         self.tasks[number] = task
         self.supervisors[number] = asyncio.create_task(self._supervise(number, task))
+
+    def _silent(self, task: Task) -> str:
+        """Return the sentence on a task that runs and does not answer."""
+        port = task.target.pool.port
+        waited = f"in {self.START_TIMEOUT:g} s"
+        asked = f"GET {self.check.path} on port {port}, which it has in the variable PORT"
+        sentence = f"the app does not answer {asked}, on the Fargate side {waited}"
+        others = [str(number) for number in task.process.ports() if number != port]
+        if others:
+            return f"{sentence}: it listens on {', '.join(others)} instead."
+        return f"{sentence}: nothing listens there; it last said {task.process.failure()}."
 
     async def _supervise(self, number: int, task: Task) -> None:
         """Replace the task whenever its process ends, ever slower if it keeps ending."""

@@ -14,6 +14,7 @@ class Task:
         self.target = target
         self.check = check
         self.health = Health(check)
+        self.status: int | None = None  # of the latest check
 
     @property
     def name(self) -> str:
@@ -25,6 +26,7 @@ class Task:
         pool = self.target.pool
         source = pool.source[0] if pool.source else None
         status = await probe(self.check.path, self.check.timeout, pool.host, pool.port, source)
+        self.status = status
         if status is None and self.health.state == "initial":
             return None, False  # it still starts
         return status, self.health.record(status is not None and self.check.accepts(status))

@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import Callable
 
 from portable.errors import PortableError
+from portable.local.failure import Failure, StartError
 from portable.local.lambda_side.events import MAX_BODY, Event, health_event, request_event, response
 from portable.local.lambda_side.sandboxes import Sandbox, SandboxError, StartSandbox
-from portable.local.listener.health import Health
+from portable.local.listener.health import Health, broken_contract
 from portable.local.listener.messages import LoadBalancerError, Request, Response
 from portable.local.listener.reasons import Reason
 from portable.manifests.health_check import HealthCheck
@@ -58,18 +59,29 @@ class LambdaTargetGroup:
         """How many targets are healthy, as in "1 of 1"."""
         return f"{self.healthy} of 1"
 
+    @property
+    def waiting(self) -> str:
+        """What the start waits for, "" once it waits for nothing."""
+        return "" if self.health.state != "initial" else "the first sandbox"
+
     async def start(self) -> None:
         """Start one sandbox and let it answer the health check; raise `PortableError`."""
         try:
             payload, name = await self._invoke(self._health_event(), self._reserve())
         except SandboxError as error:
-            raise PortableError(f"the app does not start on the Lambda side: {error}.") from None
+            message = f"the app does not start on the Lambda side: {error}."
+            raise StartError(message, error.failure) from None
         try:
             status = response(payload, self.multi_value).status
         except LoadBalancerError as error:
-            message = f"the function does not answer on the Lambda side: {error.text}."
-            raise PortableError(message) from None
+            failure = self.sandboxes[-1].process.failure() if self.sandboxes else Failure("")
+            where = f" ({failure.place})" if failure.place else ""
+            message = f"the function does not answer on the Lambda side: {error.text}{where}."
+            raise StartError(message, failure) from None
         self._record(status)
+        if not self.health.check.accepts(status):
+            advice = "The load balancer sends to a side without healthy targets all the same."
+            self.notify(broken_contract(self.name, self.health.check, status, advice))
         self.notify(f"{name} started.")
         if self.health.check.enabled:
             self.checks = asyncio.create_task(self._check_forever())

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import h11
 
+from portable.local.failure import Failure
 from portable.local.lambda_side.events import Event
 from portable.local.listener.health import probe
 from portable.local.listener.http1 import Pool
@@ -16,6 +17,10 @@ INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 
 class SandboxError(Exception):
     """The sandbox died or was ended; what it was doing is lost."""
+
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure
 
 
 class Sandbox:
@@ -46,7 +51,8 @@ class Sandbox:
                 while await probe("/", 1.0, self.pool.host, self.pool.port) is None:
                     if not self.process.running:
                         await self.process.wait()
-                        raise SandboxError(self.process.error())
+                        failure = self.process.failure()
+                        raise SandboxError(str(failure), failure)
                     await asyncio.sleep(0.02)
             self.listens = True
         except TimeoutError:

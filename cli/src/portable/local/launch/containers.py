@@ -26,6 +26,7 @@ class DockerLauncher:
         self.variables = variables
         self.output = output
         self.emulator = emulator()
+        self.hint = "It is missing in the image."
         self.numbers = count(1)
         self.processes: list[Process] = []
         # The name that `sam build` gives to the function's image.

@@ -10,7 +10,7 @@ from portable.errors import PortableError
 from portable.local.fargate_side.tasks import Task
 from portable.local.lambda_side.sandboxes import Sandbox
 from portable.local.launch.emulator import emulator, without_invocation_lines
-from portable.local.launch.image_environment import image_environment
+from portable.local.launch.image_environment import LOCK, image_environment
 from portable.local.launch.launcher import function_environment, new_task
 from portable.local.processes import Output, Process, free_port
 from portable.manifests.system import System
@@ -50,6 +50,10 @@ class HostLauncher:
         environment = Path(sys.prefix) if app else image_environment(root, notify)
         self.python = sys.executable if app else str(environment / "bin" / "python")
         self.emulator = emulator()
+        if app:
+            self.hint = f"It is looked for in {self.folder} and next to this command."
+        else:
+            self.hint = f"The targets have src and {LOCK} alone, as the image has."
         self.numbers = count(1)
         self.processes: list[Process] = []
         python_path = [str(root / "src"), *([str(Path.cwd()), str(root)] if app else [])]

@@ -18,6 +18,7 @@ class Launcher(Protocol):
     """What starts the targets."""
 
     processes: list[Process]
+    hint: str  # where a module has to be, to be found by the targets
 
     async def task(self, number: int) -> Task:
         """Start task `number` of the service; raise `PortableError`."""

@@ -34,6 +34,15 @@ class Health:
         return self.state != before
 
 
+def broken_contract(side: str, check: HealthCheck, status: int | None, consequence: str) -> str:
+    """Return the sentence on an app that does not answer the health check as it has to."""
+    answer = "does not answer" if status is None else f"answers {status} to"
+    return (
+        f"{side} fails its health check: the app {answer} GET {check.path}, expected "
+        f"{check.matcher}. {consequence} Give the app a route GET {check.path}."
+    )
+
+
 async def probe(
     path: str, timeout: float, host: str, port: int, source: str | None = None
 ) -> int | None:

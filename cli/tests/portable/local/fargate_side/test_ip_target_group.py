@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from portable.errors import PortableError
+from portable.local.failure import Failure
 from portable.local.fargate_side.ip_target import IPTarget
 from portable.local.fargate_side.ip_target_group import IPTargetGroup
 from portable.local.fargate_side.tasks import Task
@@ -37,8 +38,11 @@ class FakeProcess:
     async def kill(self) -> None:
         await self.terminate(0)
 
-    def error(self) -> str:
-        return "ImportError: no app"
+    def failure(self) -> Failure:
+        return Failure("ImportError: no app")
+
+    def ports(self) -> list[int]:
+        return [8000]
 
 
 class FakeTask:
@@ -245,7 +249,8 @@ def test_start_fails_with_the_processs_own_words():
 def test_start_gives_up_on_a_task_that_never_answers():
     async def use(lab: Lab) -> None:
         lab.group.START_TIMEOUT = 0.05
-        with pytest.raises(PortableError, match="does not answer on the Fargate side"):
+        told = r"does not answer GET /healthz on port \d+, .* it listens on 8000 instead"
+        with pytest.raises(PortableError, match=told):
             await lab.group.start()
 
     run(use, 1, [None])
