@@ -48,6 +48,7 @@ from portable.errors import PortableError
     type=click.FloatRange(0.1, 60),
     help="How long a minute of the alarms takes here.",
 )
+@click.option("--reload", is_flag=True, help="Restart both sides when files of the app change.")
 @click.option("--failover", is_flag=True, help='As with Failover = "enabled" in samconfig.toml.')
 @click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
 @click.option(
@@ -66,6 +67,7 @@ def run(
     max_sandboxes: int,
     alarm_period: float,
     failover: bool,
+    reload: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -79,6 +81,8 @@ def run(
     from portable.local.view.live import LiveView
     from portable.local.view.plain import PlainView
 
+    if reload and docker:
+        raise PortableError("--reload and --docker exclude each other: make the image anew.")
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed, as by `>&-`
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the run
@@ -99,6 +103,7 @@ def run(
         variables=variables,
         alarm_period=alarm_period,
         failover=failover,
+        reload=reload,
     )
     detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
     view = LiveView(detail) if sys.stdout.isatty() else PlainView(detail)

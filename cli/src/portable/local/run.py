@@ -19,6 +19,7 @@ from portable.local.listener.listener import Listener
 from portable.local.operate.faults import FaultyTargetGroup
 from portable.local.operate.operations import Operations
 from portable.local.processes import reaper
+from portable.local.reload import changes
 from portable.local.start import start
 from portable.local.view.view import View
 from portable.manifests import agreement, secrets
@@ -42,6 +43,7 @@ class Options:
     max_sandboxes: int = 20
     variables: Mapping[str, str] = field(default_factory=dict)
     alarm_period: float = 5.0  # seconds that a minute of the alarms takes
+    reload: bool = False  # restart both sides when files change
     failover: bool = False  # as with Failover = "enabled" in samconfig.toml
 
 
@@ -90,6 +92,7 @@ async def run(options: Options, view: View) -> None:
         options.alarm_period,
         view.event,
     )
+    reloading: asyncio.Task[None] | None = None
     try:
         try:
             await listener.bind(options.port)  # a taken port is known before anything starts
@@ -99,10 +102,16 @@ async def run(options: Options, view: View) -> None:
             message = f"cannot listen on 127.0.0.1:{options.port}: {os.strerror(error.errno or 0)}"
             raise PortableError(f"{message}. Choose another port with --port.") from None
         await operations.start()
+        if options.reload:
+            folders = {launcher.folder, options.root / "src"}
+            reloading = asyncio.create_task(operations.reload(changes(sorted(folders))))
         view.open(groups, listener.weights, listener.url)
         await asyncio.get_running_loop().create_future()  # until a signal cancels it
     finally:
         _kill_on_second_signal(launcher)
+        if reloading is not None:
+            reloading.cancel()
+            await asyncio.gather(reloading, return_exceptions=True)
         await operations.aclose()
         await listener.aclose(system.service.stop_timeout)
         view.close()

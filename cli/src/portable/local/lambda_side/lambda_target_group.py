@@ -40,6 +40,7 @@ class LambdaTargetGroup:
         self.arn = f"arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/{name}/0"
         self.sandboxes: list[Sandbox] = []
         self.idle: list[Sandbox] = []
+        self.version = 1  # of the code; sandboxes of an older one end with their invocation
         self.starting = 0  # sandboxes that are not in the list yet
         self.invocations: set[asyncio.Task[tuple[bytes, str]]] = set()
         self.checks: asyncio.Task[None] | None = None
@@ -112,6 +113,36 @@ class LambdaTargetGroup:
         answer.target = name
         return answer
 
+    async def restart(self) -> None:
+        """Run new code from the next invocation on, as behind an alias that moves to a new version.
+
+        A new sandbox has to answer the health check first; where it does not, the old ones stay:
+        `PortableError` says why. It is raised too while the function may not run.
+        """
+        if self.down:
+            raise PortableError("the function is down: a restart needs one that may run.")
+        sandbox = await self.start_sandbox()
+        try:
+            await sandbox.ready()
+            response(await sandbox.invoke(self._health_event()), self.multi_value)
+        except (SandboxError, LoadBalancerError) as error:
+            failure = sandbox.process.failure()
+            await sandbox.kill()
+            reason = error.text if isinstance(error, LoadBalancerError) else str(error)
+            where = f" ({failure.place})" if failure.place and failure.place not in reason else ""
+            message = f"the sandboxes go on as they are: {reason}{where}"
+            self.notify(f"{message}.")
+            raise PortableError(f"{message}.") from None
+        except asyncio.CancelledError:
+            await sandbox.kill()
+            raise
+        self.version += 1
+        sandbox.version = self.version
+        old, self.idle = self.idle, [sandbox]
+        self.sandboxes = [other for other in self.sandboxes if other not in old] + [sandbox]
+        await asyncio.gather(*(other.kill() for other in old))
+        self.notify(f"{sandbox.name} has replaced the sandboxes; those that are busy end then.")
+
     async def take_down(self) -> None:
         """End the sandboxes and throttle every invocation, as a reserved concurrency of 0 does."""
         self.down = True
@@ -153,8 +184,10 @@ class LambdaTargetGroup:
 
     async def _invoke(self, event: Event, sandbox: Sandbox | None) -> tuple[bytes, str]:
         if sandbox is None:
+            version = self.version
             try:
                 sandbox = await self.start_sandbox()
+                sandbox.version = version
                 self.sandboxes.append(sandbox)
             except PortableError as error:
                 raise SandboxError(str(error)) from None
@@ -170,9 +203,11 @@ class LambdaTargetGroup:
             self.notify(f"{sandbox.name} ended: {error}.")
             raise
         finally:
+            if sandbox.version != self.version:
+                await sandbox.kill()
             if sandbox.process.running:
                 self.idle.append(sandbox)
-            else:
+            elif sandbox in self.sandboxes:
                 self.sandboxes.remove(sandbox)
         return payload, sandbox.name
 

@@ -40,6 +40,7 @@ class Sandbox:
         self.timeout = timeout
         self.pool = Pool(host, port, idle_timeout=float("inf"), source=None)
         self.listens = False
+        self.version = 1  # of the code that it runs
 
     async def ready(self) -> None:
         """Wait until the emulator listens; raise `SandboxError` if it does not."""

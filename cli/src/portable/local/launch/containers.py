@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from ipaddress import ip_network
 from itertools import count
+from pathlib import Path
 
 from portable.errors import PortableError
 from portable.local.fargate_side.tasks import Task
@@ -26,6 +27,7 @@ class DockerLauncher:
         self.variables = variables
         self.output = output
         self.emulator = emulator()
+        self.folder = Path("src")
         self.hint = "It is missing in the image."
         self.numbers = count(1)
         self.processes: list[Process] = []

@@ -5,6 +5,7 @@ nowhere else: the address and port to listen on, and which peer is the load bala
 """
 
 import asyncio
+from pathlib import Path
 from typing import Protocol
 
 from portable.local.fargate_side.ip_target import IPTarget
@@ -18,6 +19,7 @@ class Launcher(Protocol):
     """What starts the targets."""
 
     processes: list[Process]
+    folder: Path  # where the targets start
     hint: str  # where a module has to be, to be found by the targets
 
     async def task(self, number: int) -> Task:

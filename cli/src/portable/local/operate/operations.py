@@ -1,8 +1,9 @@
 """What watches a local run, and what other commands change in it."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from portable.errors import PortableError
@@ -70,6 +71,25 @@ class Operations:
         self.alarms.check()
         await self.control.start(self.listener.port)
         self.ticking = asyncio.create_task(self._tick())
+
+    async def restart(self) -> None:
+        """Have both sides run the code as it is now, without losing a request.
+
+        Raises `PortableError` where one does not start with it: that side goes on as it was.
+        """
+        sides = (self.function.restart(), self.fargate.restart())
+        errors = await asyncio.gather(*sides, return_exceptions=True)
+        for error in filter(None, errors):
+            raise error
+
+    async def reload(self, changes: AsyncIterable[str]) -> None:
+        """Restart for each of `changes`, the sentences on what has changed."""
+        async for change in changes:
+            self.notify(change)
+            # What goes wrong is told by the side that goes on as it was.
+            with contextlib.suppress(PortableError):
+                await self.restart()
+                self.notify("Both sides run the new code.")
 
     async def aclose(self) -> None:
         """Stop watching and take no more commands."""
@@ -155,8 +175,8 @@ class Operations:
         return {"targets": group.targets}
 
     async def _restart(self) -> Answer:
-        await self.fargate.restart()
-        return {"targets": self.fargate.targets}
+        await self.restart()
+        return {"targets": {"lambda": self.function.targets, "fargate": self.fargate.targets}}
 
 
 def _sides(weights: Weights) -> dict[str, int]:

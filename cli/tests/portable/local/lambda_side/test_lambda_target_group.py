@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from portable.errors import PortableError
+from portable.local.failure import Failure
 from portable.local.lambda_side.events import MAX_BODY, Event
 from portable.local.lambda_side.lambda_target_group import LambdaTargetGroup
 from portable.local.lambda_side.sandboxes import SandboxError
@@ -20,6 +21,9 @@ Invoke = Callable[["FakeSandbox", Event], Awaitable[bytes]]
 
 class FakeProcess:
     running = True
+
+    def failure(self) -> Failure:
+        return Failure("ValueError: no")
 
 
 class FakeSandbox:
@@ -376,5 +380,67 @@ def test_taken_down_it_throttles_everything_until_it_is_brought_up():
         assert [await lab.status() for _ in range(3)] == [(200, "")] * 3
         assert len(lab.group.sandboxes) == 1, "dead sandboxes take no place"
         await lab.group.aclose()
+
+    run(main)
+
+
+def test_a_restart_replaces_the_idle_sandboxes_and_lets_the_busy_ones_end():
+    async def main() -> None:
+        gate = Gate()
+
+        async def behave(sandbox: FakeSandbox, event: Event) -> bytes:
+            return await gate(sandbox, event) if event["httpMethod"] == "POST" else OK
+
+        lab = Lab(behave, limit=3)
+        waiting = asyncio.create_task(lab.status())
+        await gate.until(1)
+        gate.open.set()
+        assert await lab.status() == (200, "")
+        gate.open.clear()
+        await waiting
+        busy = asyncio.create_task(lab.status())
+        await gate.until(3)
+        await lab.group.restart()
+        running = [sandbox.process.running for sandbox in lab.sandboxes]
+        assert running.count(True) == 2, "the busy one and the new one"
+        gate.open.set()
+        assert await busy == (200, "")
+        assert [sandbox.process.running for sandbox in lab.sandboxes] == [False, False, True]
+        assert (await lab.send()).target == "sandbox-3"
+
+    run(main)
+
+
+def test_a_sandbox_that_starts_during_a_restart_serves_one_invocation():
+    async def main() -> None:
+        lab = Lab()
+        first = asyncio.create_task(lab.status())
+        while not lab.sandboxes:  # it starts with the old code
+            await asyncio.sleep(0)
+        lab.group.version += 1
+        assert await first == (200, "")
+        assert not lab.sandboxes[0].process.running and not lab.group.idle
+
+    run(main)
+
+
+def test_where_new_code_does_not_run_the_old_sandboxes_go_on():
+    async def main() -> None:
+        lab = Lab()
+        await lab.send()
+
+        async def fail(sandbox: FakeSandbox, event: Event) -> bytes:
+            return b'{"errorType": "ValueError", "errorMessage": "no"}'
+
+        lab.group.start_sandbox = lambda: started(FakeSandbox("sandbox-2", fail))
+        with pytest.raises(PortableError, match="go on as they are: LambdaUnhandled: ValueError"):
+            await lab.group.restart()
+        assert (await lab.send()).target == "sandbox-1"
+        await lab.group.take_down()
+        with pytest.raises(PortableError, match="the function is down"):
+            await lab.group.restart()
+
+    async def started(sandbox: FakeSandbox) -> FakeSandbox:
+        return sandbox
 
     run(main)

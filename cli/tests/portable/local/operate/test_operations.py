@@ -123,7 +123,9 @@ def test_tasks_are_replaced_under_load_and_no_request_is_lost(run: LocalRun):
         after = requests.sent
         wait_until(lambda: requests.sent > after + 50)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "The tasks are replaced; healthy targets: 2 of 2.\n"
+    assert done.stdout == (
+        "Both sides run the new code; healthy targets: lambda 1 of 1, fargate 2 of 2.\n"
+    )
     assert requests.lost == 0, requests.complaint()
     assert len(before - run.descendants()) >= 2
 
