@@ -49,6 +49,11 @@ from portable.errors import PortableError
     help="How long a minute of the alarms takes here.",
 )
 @click.option("--reload", is_flag=True, help="Restart both sides when files of the app change.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="One process for both sides, with this terminal: breakpoint() works.",
+)
 @click.option("--failover", is_flag=True, help='As with Failover = "enabled" in samconfig.toml.')
 @click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
 @click.option(
@@ -68,6 +73,7 @@ def run(
     alarm_period: float,
     failover: bool,
     reload: bool,
+    debug: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -81,6 +87,8 @@ def run(
     from portable.local.view.live import LiveView
     from portable.local.view.plain import PlainView
 
+    if debug and (docker or reload):
+        raise PortableError("--debug excludes --docker and --reload.")
     if reload and docker:
         raise PortableError("--reload and --docker exclude each other: make the image anew.")
     for name in ("stdout", "stderr"):
@@ -104,7 +112,8 @@ def run(
         alarm_period=alarm_period,
         failover=failover,
         reload=reload,
+        debug=debug,
     )
     detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
-    view = LiveView(detail) if sys.stdout.isatty() else PlainView(detail)
+    view = LiveView(detail) if sys.stdout.isatty() and not debug else PlainView(detail)
     asyncio.run(run_until_signal(options, view))

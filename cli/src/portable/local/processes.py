@@ -50,17 +50,22 @@ class Process:
         output: Output,
         cleanup: Sequence[str] = (),
         folder: Path | None = None,
+        foreground: bool = False,
     ) -> "Process":
-        """Start `command` in `folder` with nothing but `environment`; raise `PortableError`."""
+        """Start `command` in `folder` with nothing but `environment`; raise `PortableError`.
+
+        In the `foreground` it has this process's terminal, and `output` gets nothing.
+        """
+        pipe = None if foreground else asyncio.subprocess.PIPE
         try:
             child = await asyncio.create_subprocess_exec(
                 *command,
                 env=environment,
                 cwd=folder,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
+                stdin=None if foreground else asyncio.subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=None if foreground else asyncio.subprocess.STDOUT,
+                start_new_session=not foreground,
             )
         except OSError as error:
             raise PortableError(f"cannot start {command[0]!r}: {error.strerror}.") from None
@@ -124,12 +129,14 @@ class Process:
 
     def signal_group(self, number: int) -> None:
         """Send signal `number` to the process and all that it started."""
-        for process in members(self.child.pid):
+        own = [self.child.pid] if self.running else []  # of this session, if in the foreground
+        for process in {*own, *members(self.child.pid)}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
 
     async def _read(self) -> None:
-        assert self.child.stdout is not None
+        if self.child.stdout is None:
+            return
         with contextlib.suppress(ConnectionError):
             async for line in _lines(self.child.stdout):
                 self.last_lines.append(line)

@@ -12,6 +12,8 @@ from portable.errors import PortableError
 from portable.local.fargate_side.ip_target_group import IPTargetGroup
 from portable.local.lambda_side.lambda_target_group import LambdaTargetGroup
 from portable.local.launch.containers import DockerLauncher
+from portable.local.launch.debugged import DAY
+from portable.local.launch.debugger import DebugLauncher, patient
 from portable.local.launch.host import HostLauncher
 from portable.local.launch.launcher import Launcher, stop
 from portable.local.listener.access import Access
@@ -43,6 +45,7 @@ class Options:
     max_sandboxes: int = 20
     variables: Mapping[str, str] = field(default_factory=dict)
     alarm_period: float = 5.0  # seconds that a minute of the alarms takes
+    debug: bool = False  # one process with the terminal, for a debugger
     reload: bool = False  # restart both sides when files change
     failover: bool = False  # as with Failover = "enabled" in samconfig.toml
 
@@ -56,14 +59,19 @@ async def run(options: Options, view: View) -> None:
     for problem in (*problems, *several_workers(system)):
         view.progress(str(problem))
     system = secrets.filled(system, options.root, options.variables)
+    if options.debug:
+        system = patient(system)
     launcher: Launcher
     if options.docker:
         launcher = DockerLauncher(system, options.variables, view.output)
     else:
-        launcher = HostLauncher(
-            system, options.root, options.app, options.variables, view.output, view.notify
+        kind = DebugLauncher if options.debug else HostLauncher
+        launcher = kind(
+            system, options.root, options.app, options.variables, view.output, view.progress
         )
-    groups = target_groups(system, launcher, options.max_sandboxes, view)
+    groups = target_groups(system, launcher, 1 if options.debug else options.max_sandboxes, view)
+    if options.debug:
+        groups[1].START_TIMEOUT = DAY
     faults = {group.name: FaultyTargetGroup(group) for group in groups}
     balancer = system.load_balancer
 

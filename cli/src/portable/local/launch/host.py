@@ -68,20 +68,23 @@ class HostLauncher:
     async def task(self, number: int) -> Task:
         """Start task `number` of the service; raise `PortableError`."""
         port = free_port()
-        environment = {
-            **self.environment,
-            **self.system.service.variables,
-            **self.variables,
-            "HOST": "127.0.0.1",
-            "PORT": str(port),
-            "FORWARDED_ALLOW_IPS": LISTENER_ADDRESS,
-        }
+        environment = self.environment | self.task_environment(port)
         command = self._here(self.system.service.command)
         process = await Process.start(
             f"task-{number}", command, environment, self.output, folder=self.folder
         )
         self.processes.append(process)
         return new_task(self.system, process, "127.0.0.1", port, LISTENER_ADDRESS)
+
+    def task_environment(self, port: int) -> dict[str, str]:
+        """Return the variables of a task that has to listen on `port`."""
+        return {
+            **self.system.service.variables,
+            **self.variables,
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "FORWARDED_ALLOW_IPS": LISTENER_ADDRESS,
+        }
 
     async def sandbox(self) -> Sandbox:
         """Start another sandbox of the function; raise `PortableError`."""
