@@ -90,6 +90,7 @@ async def run(options: Options, view: View) -> None:
         balancer.drop_invalid_headers,
         log,
         on_weights=tell,
+        rules=balancer.rules,
     )
     operations = Operations(
         options.environment,

@@ -8,6 +8,7 @@ from portable.errors import PortableError
 from portable.manifests import secrets
 from portable.manifests.cloudformation import render
 from portable.manifests.health_check import HealthCheck
+from portable.manifests.listener_rules import Rule, listener_rules
 from portable.manifests.reader import Reader, read_yaml
 from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
 from portable.manifests.task import stop_timeout, writable
@@ -89,6 +90,7 @@ class LoadBalancer:
     idle_timeout: float
     drop_invalid_headers: bool
     groups: tuple[TargetGroup, ...]
+    rules: tuple[Rule, ...] = ()
 
     def group(self, target_type: str) -> TargetGroup:
         """Return the target group of this type; there is exactly one of each."""
@@ -238,6 +240,12 @@ def _load_balancer(template: dict[str, Any]) -> LoadBalancer:
         float(attributes.get("idle_timeout.timeout_seconds", 60)),
         attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true",
         tuple(_target_group(name, groups[name], weight) for name, weight in weights.items()),
+        listener_rules(
+            ALB,
+            _resources(template, "AWS::ElasticLoadBalancingV2::ListenerRule"),
+            logical_id,
+            {name: "lambda" if kind == "lambda" else "fargate" for name, kind in kinds.items()},
+        ),
     )
 
 

@@ -357,6 +357,47 @@ def test_a_variable_on_one_side_is_told_and_an_app_on_one_side_is_refused(projec
     assert refused in failed(cwd=project)
 
 
+RULES = """
+  StreamingRule:
+    Type: AWS::ElasticLoadBalancingV2::ListenerRule
+    Properties:
+      ListenerArn: !Ref HttpListener
+      Priority: 10
+      Conditions:
+        - Field: path-pattern
+          PathPatternConfig: {Values: [/target, /stream/*]}
+      Actions:
+        - Type: forward
+          TargetGroupArn: !Ref FargateTargetGroup
+  ClosedRule:
+    Type: AWS::ElasticLoadBalancingV2::ListenerRule
+    Properties:
+      ListenerArn: !Ref HttpListener
+      Priority: 5
+      Conditions:
+        - Field: http-header
+          HttpHeaderConfig: {HttpHeaderName: X-Closed, Values: ["*"]}
+      Actions:
+        - Type: fixed-response
+          FixedResponseConfig: {StatusCode: 503, ContentType: text/plain, MessageBody: Closed.}
+"""
+
+
+def test_rules_of_the_listener_go_before_the_weights(project: Path) -> None:
+    template = project / "alb/template.yaml"
+    edit(template, "\nResources:\n", f"\nResources:{RULES}")
+    with local_run(*SAMPLE, "--fargate-weight", "0", cwd=project) as run:
+        assert answers(run, "/target", 20) == {"ecs": 20}
+        with run.client() as client:
+            closed = client.get("/target", headers={"X-Closed": "yes"})
+        assert (closed.status_code, closed.text) == (503, "Closed.")
+        wait_for(lambda: len(run.out) == 21)
+        assert run.out[-1].split()[5:7] == ["-", "-"]
+    edit(template, "Type: fixed-response", "Type: authenticate-cognito")
+    sentence = failed(cwd=project)
+    assert "ClosedRule.Properties.Actions has 'authenticate-cognito'" in sentence
+
+
 def test_a_folder_without_manifests_is_named(tmp_path: Path) -> None:
     assert f"there is no template.yaml in {tmp_path}" in failed(cwd=tmp_path)
 

@@ -25,6 +25,8 @@ from portable.local.listener.replies import (
     linger,
     respond,
 )
+from portable.local.listener.rules import first_match, fixed_response, redirect
+from portable.manifests.listener_rules import FixedResponse, Redirect, Rule
 from portable.weights import Weights
 
 
@@ -43,7 +45,7 @@ class TargetGroup(Protocol):
 
 
 class Listener:
-    """Listens on 127.0.0.1 and forwards to `groups` by weight.
+    """Listens on 127.0.0.1 and forwards to `groups`: by the `rules`, or else by weight.
 
     `idle_timeout` in seconds; `log` is called once per request, `on_weights` after each change of
     the weights; `source` is that of the randomness.
@@ -58,10 +60,12 @@ class Listener:
         log: Callable[[Access], None],
         source: random.Random | None = None,
         on_weights: Callable[[Weights], None] = lambda weights: None,
+        rules: Sequence[Rule] = (),
     ) -> None:
         self.groups = groups
         self.weights = weights
         self.on_weights = on_weights
+        self.rules = rules
         self.idle_timeout = idle_timeout
         self.drop_invalid_headers = drop_invalid_headers
         self.log = log
@@ -109,11 +113,16 @@ class Listener:
         self.weights = weights
         self.on_weights(weights)
 
-    def choose(self) -> TargetGroup:
+    def action(self, request: Request) -> Weights | Redirect | FixedResponse:
+        """Return what the first rule says that `request` meets, or else the weights."""
+        rule = first_match(self.rules, request)
+        return rule.action if rule else self.weights
+
+    def choose(self, weights: Weights) -> TargetGroup:
         """Return a target group, each as often as its weight says."""
-        return self.random.choices(
-            self.groups, [self.weights.of(group.name) for group in self.groups]
-        )[0]
+        return self.random.choices(self.groups, [weights.of(group.name) for group in self.groups])[
+            0
+        ]
 
     def _protocol(self) -> asyncio.StreamReaderProtocol:
         return _ClientProtocol(asyncio.StreamReader(limit=READ_SIZE), self._serve)
@@ -149,9 +158,15 @@ class Listener:
                 started = time.perf_counter()
                 check(request)
                 ours = forwarded(request, self.port, self.drop_invalid_headers, self._trace_id)
-                chosen = self.choose()
-                group = chosen.name
-                response = await chosen.send(ours)
+                match self.action(ours):
+                    case Weights() as weights:
+                        chosen = self.choose(weights)
+                        group = chosen.name
+                        response = await chosen.send(ours)
+                    case Redirect() as action:
+                        response = redirect(action, ours, self.port)
+                    case FixedResponse() as action:
+                        response = fixed_response(action)
             except LoadBalancerError as error:
                 response = error_page(error)
             except (ConnectionError, _NoRequest):
