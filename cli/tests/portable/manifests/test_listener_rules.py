@@ -154,8 +154,9 @@ def test_the_load_balancer_of_the_repository_has_none(root: Path):
     assert load(root, "test", {}).load_balancer.rules == ()
 
 
-def test_the_rule_of_the_readme_is_read(root: Path, tmp_path: Path):
-    block = (root / "README.md").read_text().partition("  StreamingRule:\n")[2].partition("```")[0]
+def test_the_rule_of_the_page_is_read(root: Path, tmp_path: Path):
+    page = (root / "cli/docs/parity.md").read_text()
+    block = page.partition("  StreamingRule:\n")[2].partition("```")[0]
     rule = yaml.safe_load(block.replace("!Ref ", ""))["Properties"]
     (found,) = listener_rules("x", {"StreamingRule": rule}, rule["ListenerArn"], GROUPS)
     assert found.action == Weights(0, 1)
