@@ -49,8 +49,15 @@ def large_request(request: Request, answer: Answer) -> Answer:
     return _for(request, page(413)) if len(request.body) > MAX_BODY else answer
 
 
+def _switches(request: Request) -> bool:
+    words = b",".join(request.values(b"connection")).lower().split(b",")
+    protocols = b",".join(request.values(b"upgrade")).lower().split(b",")
+    others = {word.strip() for word in protocols} - {b"", b"h2c"}
+    return b"upgrade" in [word.strip() for word in words] and bool(others)
+
+
 def upgrade(request: Request, answer: Answer) -> Answer:
-    return _for(request, page(400)) if request.values(b"upgrade") else answer
+    return _for(request, page(400)) if _switches(request) else answer
 
 
 def not_utf8(request: Request, answer: Answer) -> Answer:

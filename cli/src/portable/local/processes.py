@@ -51,10 +51,12 @@ class Process:
         cleanup: Sequence[str] = (),
         folder: Path | None = None,
         foreground: bool = False,
+        descriptors: Sequence[int] = (),
     ) -> "Process":
         """Start `command` in `folder` with nothing but `environment`; raise `PortableError`.
 
-        In the `foreground` it has this process's terminal, and `output` gets nothing.
+        In the `foreground` it has this process's terminal, and `output` gets nothing. It gets
+        `descriptors` under the same numbers.
         """
         pipe = None if foreground else asyncio.subprocess.PIPE
         try:
@@ -66,6 +68,7 @@ class Process:
                 stdout=pipe,
                 stderr=None if foreground else asyncio.subprocess.STDOUT,
                 start_new_session=not foreground,
+                pass_fds=descriptors,
             )
         except OSError as error:
             raise PortableError(f"cannot start {command[0]!r}: {error.strerror}.") from None
@@ -145,13 +148,16 @@ class Process:
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
     """Yield the lines of `stream`, however long they are."""
-    rest = b""
+    parts: list[bytes] = []  # of the line that has not ended: joined once, whatever its length
     while data := await stream.read(65_536):
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            yield line.decode("utf-8", "replace").rstrip("\r")
-    if rest:
-        yield rest.decode("utf-8", "replace")
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            yield b"".join((*parts, end)).decode("utf-8", "replace").rstrip("\r")
+            parts.clear()
+        if rest:
+            parts.append(rest)
+    if parts:
+        yield b"".join(parts).decode("utf-8", "replace")
 
 
 async def all_or_first_error(coroutines: Iterable[Coroutine[object, object, None]]) -> None:

@@ -130,6 +130,9 @@ class IPTarget:
             if isinstance(event, h11.InformationalResponse):
                 if event.status_code == 101:
                     return event
+                # A server dates what it takes for the answer: no other one follows.
+                if header_values(event.headers.raw_items(), b"date"):
+                    raise ConnectionError(f"it answered {event.status_code}, which is no answer")
             else:
                 raise ConnectionError("it closed before it answered")
 

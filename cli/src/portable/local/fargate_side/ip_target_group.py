@@ -51,6 +51,7 @@ class IPTargetGroup:
         self.tasks: dict[int, Task] = {}  # those that are registered
         self.supervisors: dict[int, asyncio.Task[None]] = {}
         self.deployment: asyncio.Task[None] | None = None
+        self.replacements: set[asyncio.Task[None]] = set()
 
     @property
     def healthy(self) -> int:
@@ -118,7 +119,7 @@ class IPTargetGroup:
             return
         self.down = True
         self.notify(f"{self.name} is down: its tasks are killed and not replaced.")
-        await _cancel(self.deployment)
+        await _cancel(self.deployment, *self.replacements)
         await self._kill_all()
 
     async def bring_up(self) -> None:
@@ -131,7 +132,8 @@ class IPTargetGroup:
 
     async def aclose(self) -> None:
         """Deregister and stop every task. It drains none: a closed listener sends no requests."""
-        await _cancel(self.deployment, *self.supervisors.values())
+        await _cancel(self.deployment, *self.replacements)
+        await _cancel(*self.supervisors.values())
         self.tasks.clear()
         running, self.running = self.running, {}
         await asyncio.gather(*(task.stop(self.stop_timeout) for task in running.values()))
@@ -155,6 +157,7 @@ class IPTargetGroup:
         deployment.result()
 
     async def _replace_all(self) -> None:
+        await _cancel(*self.replacements)
         old, new = sorted(self.supervisors), self._next_numbers()
         self.notify(f"{_names(new)} start in the place of {_names(old)}.")
         try:
@@ -218,7 +221,7 @@ class IPTargetGroup:
         """Replace the task whenever its process ends, ever slower if it keeps ending."""
         pause = 0.0
         while True:
-            checks = asyncio.create_task(self._check_forever(task))
+            checks = asyncio.create_task(self._check_forever(number, task))
             try:
                 status = await task.process.wait()
             finally:
@@ -236,9 +239,34 @@ class IPTargetGroup:
                 else:
                     self.tasks[number] = self.running[number] = task
 
-    async def _check_forever(self, task: Task) -> None:
+    async def _replace_unhealthy(self, number: int) -> None:
+        """Start another task in the place of one that was healthy and is no more, as ECS does.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balancing.html
+        """
+        task = self.running[number]
+        self.notify(f"{task.name} is replaced, as it does not pass its health check any more.")
+        while number in self.tasks:
+            self.numbers += 1
+            new = self.numbers
+            try:
+                await self._start(new, ("healthy",))
+            except PortableError as error:
+                self.notify(f"task-{new} cannot take over: {error.message}")
+                if broken := self.running.pop(new, None):
+                    await broken.kill()
+                await asyncio.sleep(self.check.interval)
+            else:
+                await self._retire(number)
+
+    async def _check_forever(self, number: int, task: Task) -> None:
         while True:
+            before = task.health.state
             await self._check(task)
+            if (before, task.health.state) == ("healthy", "unhealthy"):
+                replacing = asyncio.create_task(self._replace_unhealthy(number))
+                self.replacements.add(replacing)
+                replacing.add_done_callback(self.replacements.discard)
             initial = task.health.state == "initial"
             await asyncio.sleep(self.FIRST_CHECKS if initial else self.check.interval)
 

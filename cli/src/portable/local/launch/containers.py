@@ -84,18 +84,33 @@ class DockerLauncher:
     ) -> tuple[Process, int]:
         port = free_port()
         container = f"portable-{os.getpid()}-{name}-{port}"
-        variables = [part for item in environment.items() for part in ("--env", "=".join(item))]
+        # Values are on no command line, which everybody can read, and in no file that may stay: the
+        # command reads them from a pipe, one a line. Those of several lines it gets as its own.
+        inherited = {name: value for name, value in environment.items() if "\n" in value}
+        lines = [f"{name}={value}\n" for name, value in environment.items() if "\n" not in value]
+        reader, writer = os.pipe()
+        os.write(writer, "".join(lines).encode())
+        os.close(writer)
         line = [
             *("docker", "run", "--rm", "--name", container),
             *("--publish", f"127.0.0.1:{port}:{container_port}"),
-            *variables,
+            *("--env-file", f"/dev/fd/{reader}"),
+            *(part for name in inherited for part in ("--env", name)),
             *options,
             self.image,
             *command,
         ]
-        cleanup = ("docker", "rm", "--force", "--volumes", container)
-        output = without_invocation_lines(self.output)
-        process = await Process.start(name, line, os.environ, output, cleanup)
+        try:
+            process = await Process.start(
+                name,
+                line,
+                {**os.environ, **inherited},
+                without_invocation_lines(self.output),
+                cleanup=("docker", "rm", "--force", "--volumes", container),
+                descriptors=(reader,),
+            )
+        finally:
+            os.close(reader)
         self.processes.append(process)
         return process, port
 

@@ -54,11 +54,13 @@ def forwarded(
     """
     target, host = _origin_form(request)
     headers: Headers = [(b"Host", _with_port(host, port))]
+    dropped = {*REPLACED, b"host", b"expect"}
+    if not request.is_upgrade:
+        dropped |= {b"upgrade", b"http2-settings"}  # they would be of this connection only
     headers += [
         (name, value)
         for name, value in request.headers
-        if name.lower() not in (*REPLACED, b"host", b"expect")
-        and (not drop_invalid or VALID_NAME.fullmatch(name))
+        if name.lower() not in dropped and (not drop_invalid or VALID_NAME.fullmatch(name))
     ]
     hops = [*header_values(request.headers, b"x-forwarded-for"), request.client[0].encode()]
     trace_id = b",".join(header_values(request.headers, b"x-amzn-trace-id"))

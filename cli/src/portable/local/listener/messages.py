@@ -25,6 +25,10 @@ def header_values(headers: Headers, name: bytes) -> list[bytes]:
     return [value for key, value in headers if key.lower() == name]
 
 
+def _words(values: list[bytes]) -> set[bytes]:
+    return {word.strip().lower() for value in values for word in value.split(b",")} - {b""}
+
+
 @dataclass
 class Request:
     """A request as the client sent it, or as the listener forwards it."""
@@ -39,8 +43,14 @@ class Request:
 
     @property
     def is_upgrade(self) -> bool:
-        """Whether the client asks for another protocol, as a WebSocket does."""
-        return bool(header_values(self.headers, b"upgrade"))
+        """Whether the client asks for another protocol, as a WebSocket does.
+
+        It has to say so in `Connection`, too (RFC 9110, 7.8). HTTP/2 without TLS is not supported,
+        so who offers it gets HTTP/1.1.
+        """
+        protocols = _words(header_values(self.headers, b"upgrade"))
+        offers = _words(header_values(self.headers, b"connection"))
+        return b"upgrade" in offers and bool(protocols - {b"h2c"})
 
 
 @dataclass

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -27,15 +29,20 @@ def ask(port: int, command: str, timeout: float | None = 10.0, **arguments: Any)
     Raises `NoLocalRun`, or `PortableError` with what the local run says against it, or where it
     does not answer in `timeout` seconds.
     """
+    path = _path(port)
     try:
+        _check_owner(path.parent)
         with socket.socket(socket.AF_UNIX) as client, client.makefile("rwb") as stream:
             client.settimeout(timeout)
-            client.connect(str(_path(port)))
+            client.connect(str(path))
             stream.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
             stream.flush()
             line = stream.readline()
     except TimeoutError:
         raise PortableError(f"the local run on port {port} does not answer.") from None
+    except PermissionError as error:
+        message = f"cannot ask the local run on port {port} in {path.parent}"
+        raise PortableError(f"{message}: {error.strerror}.") from None
     except OSError:
         line = b""
     if not line:
@@ -61,9 +68,7 @@ class Control:
         self.path = _path(port)
         try:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            found = self.path.parent.lstat()
-            if found.st_uid != os.getuid() or found.st_mode & 0o077:
-                raise PermissionError(0, "it is open to other users")
+            _check_owner(self.path.parent)
             self.path.unlink(missing_ok=True)  # of a run that was killed: the port is ours now
             self.server = await asyncio.start_unix_server(self._serve, self.path, limit=MAX_LINE)
         except OSError as error:
@@ -111,4 +116,17 @@ class Control:
 
 
 def _path(port: int) -> Path:
+    """Return where the socket is: below the user's own folder, where the system has one."""
+    if own := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(own, "portable", f"{port}.sock")
     return Path(tempfile.gettempdir(), f"portable-{os.getuid()}", f"{port}.sock")
+
+
+def _check_owner(folder: Path) -> None:
+    """Raise `PermissionError` for a folder in which somebody else may have put a socket.
+
+    Raises `OSError` where there is no folder.
+    """
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(errno.EACCES, "it is open to other users")

@@ -371,7 +371,9 @@ def test_an_open_websocket_is_in_flight_and_is_cut_off_after_the_delay():
     switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
 
     async def use(target: IPTarget) -> None:
-        response = await target.send(request(headers=[(b"Upgrade", b"x")]))
+        response = await target.send(
+            request(headers=[(b"Upgrade", b"x"), (b"Connection", b"upgrade")])
+        )
         assert (response.status, target.in_flight) == (101, 1)
         assert await target.drain(0.01) == 1
         assert await response.tunnel.reader.read() == b""

@@ -185,7 +185,7 @@ def test_an_unhealthy_task_gets_nothing_until_it_passes_again():
         assert first.checks - checks >= 3  # the healthy threshold
         assert {await lab.send() for _ in range(6)} == {"task-1", "task-2"}
 
-    run(use)
+    run(use, 2, [200, 200, 500])  # no other one can take over
 
 
 def test_no_answer_is_a_failed_check():
@@ -206,7 +206,7 @@ def test_with_none_healthy_all_get_requests():
             await lab.until(f"{name} is unhealthy: GET /healthz answers 500.")
         assert {await lab.send() for _ in range(4)} == {"task-1", "task-2"}
 
-    run(use)
+    run(use, 2, [200, 200, 500])  # no other one can take over
 
 
 def test_a_task_that_ends_is_replaced_once_it_is_ready():
@@ -231,7 +231,7 @@ def test_a_replacement_that_is_not_ready_yet_gets_nothing():
         lab.fakes[2].status = 200
         await lab.until("task-1 is healthy: GET /healthz answers 200.")
 
-    run(use, 2, [200, 200, None])
+    run(use, 2, [200, 200, None])  # no other one can take over
 
 
 def test_start_fails_with_the_processs_own_words():
@@ -263,6 +263,31 @@ def test_a_task_that_answers_with_an_error_is_started_but_not_healthy():
         assert await lab.send() == "task-1"  # the only one: fail open
 
     run(use, 1, [404])
+
+
+def test_a_task_that_hangs_is_replaced_and_stopped():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        lab.fakes[0].status = None  # it does not answer any more
+        await lab.until("task-1 is replaced, as it does not pass its health check any more.")
+        await lab.until("task-1 is stopped.")
+        assert lab.fakes[0].process.grace == 7.5
+        assert {await lab.send() for _ in range(4)} == {"task-2", "task-3"}
+        assert lab.group.targets == "2 of 2"
+
+    run(use, 2, [200])
+
+
+def test_a_task_that_hangs_stays_where_its_replacement_does_not_start():
+    async def use(lab: Lab) -> None:
+        await lab.group.start()
+        lab.faults.append("cannot start 'python': too many processes.")
+        lab.fakes[0].status = 500
+        await lab.until("task-2 cannot take over: cannot start 'python': too many processes.")
+        await lab.until("task-1 is stopped.")
+        assert await lab.send() == "task-3"
+
+    run(use, 1, [200])
 
 
 def test_closing_terminates_every_task_with_the_stop_timeout():

@@ -181,7 +181,9 @@ def test_a_body_over_one_megabyte_is_413():
 def test_a_websocket_is_400():
     async def main() -> None:
         lab = Lab()
-        upgrade = Request(b"GET", b"/", [(b"Upgrade", b"websocket")], ("::1", 1))
+        upgrade = Request(
+            b"GET", b"/", [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")], ("::1", 1)
+        )
         with pytest.raises(LoadBalancerError) as error:
             await lab.group.send(upgrade)
         assert (error.value.status, error.value.text) == (400, "LambdaWebsocketNotSupported")

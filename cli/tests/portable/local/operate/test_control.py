@@ -86,6 +86,30 @@ def test_without_a_local_run_it_says_how_to_start_one():
         ask(9, "state")
 
 
+def test_a_socket_in_a_folder_that_others_can_write_to_is_not_believed(folder: Path):
+    async def test() -> None:
+        async with control(double=double):
+            folder.chmod(0o777)
+            with pytest.raises(PortableError, match=r"cannot ask .*: it is open to other users"):
+                await asked(8080, "double", number=21)
+
+    run(test)
+
+
+def test_the_socket_is_in_the_users_own_folder_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    async def test() -> None:
+        async with control(double=double):
+            assert (tmp_path / "portable/8080.sock").is_socket()
+            assert await asked(8080, "double", number=21) == {"result": 42}
+
+    run(test)
+
+
 def test_after_the_end_nobody_answers():
     async def test() -> None:
         async with control(double=double):
