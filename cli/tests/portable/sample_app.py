@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 TARGET = os.environ["EXECUTION_ENVIRONMENT"]
@@ -40,6 +40,11 @@ async def request(request: Request) -> dict[str, object]:
 @app.post("/length")
 async def length(request: Request) -> int:
     return len(await request.body())
+
+
+@app.api_route("/status/{code}", methods=["GET", "HEAD"])
+async def status(code: int) -> Response:
+    return Response(status_code=code)
 
 
 @app.get("/bytes/{number}")

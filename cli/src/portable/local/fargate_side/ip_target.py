@@ -86,7 +86,10 @@ class IPTarget:
             await _cancel(upload)
             channel.close()
             raise self._error(502, Reason.RESPONSE_HEADERS_TOO_LONG)
-        body = _Body(channel.body(self.idle_timeout), partial(self._release, channel, upload))
+        body = _Body(
+            channel.body(self.idle_timeout),
+            partial(self._release, channel, upload, request.ambiguous),
+        )
         return Response(head.status_code, without_connection_headers(headers), body, self.name)
 
     async def drain(self, delay: float) -> int:
@@ -136,10 +139,15 @@ class IPTarget:
             else:
                 raise ConnectionError("it closed before it answered")
 
-    async def _release(self, channel: Channel, upload: "asyncio.Task[None] | None") -> None:
+    async def _release(
+        self, channel: Channel, upload: "asyncio.Task[None] | None", ambiguous: bool
+    ) -> None:
         await _cancel(upload)
         self.busy.discard(channel)
-        self.pool.release(channel)
+        if ambiguous:
+            channel.close()
+        else:
+            self.pool.release(channel)
 
 
 class _Body:

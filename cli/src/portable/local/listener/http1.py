@@ -1,13 +1,16 @@
 """HTTP/1.1 over asyncio streams: h11 knows the protocol, this file moves the bytes."""
 
 import asyncio
+import contextlib
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import cast
 
 import h11
 
-from portable.local.listener.messages import Headers
+from portable.local.listener.messages import Headers, LoadBalancerError
+from portable.local.listener.reasons import Reason
 
 READ_SIZE = 65_536
 MAX_HEAD = 96 * 1024  # bytes; room for a 16 K request line and 64 K of headers
@@ -34,6 +37,7 @@ class Channel:
         self.reader = reader
         self.writer = writer
         self.h11 = h11.Connection(role, max_incomplete_event_size=MAX_HEAD)
+        self.pending = b""  # received, and not looked at yet
         self.held = b""
         self.idle_since = time.monotonic()
 
@@ -47,9 +51,40 @@ class Channel:
             event = self.h11.next_event()
             if event is not h11.NEED_DATA:
                 return cast("h11.Event | type[h11.PAUSED]", event)
+            if self.pending:
+                data, self.pending = self.pending, b""
+            else:
+                async with asyncio.timeout(timeout):
+                    data = await self.reader.read(READ_SIZE)
+            self.h11.receive_data(data)
+
+    async def head(self, timeout: float | None) -> bytes:
+        """Return the head of the next request as it came, b"" where there is no other request.
+
+        Raises as `receive` does, and `LoadBalancerError` for one that is no head.
+        """
+        while True:
+            self.pending = self.pending.lstrip(b"\r\n")
+            if end := re.search(rb"\n\r?\n", self.pending):
+                head, self.pending = self.pending[: end.end()], self.pending[end.end() :]
+                return head
+            if len(self.pending) > MAX_HEAD:
+                raise LoadBalancerError(400, Reason.HEADERS_TOO_LONG)
+            if self.pending and self.pending[0] < ord("!"):  # TLS, say
+                raise LoadBalancerError(400, Reason.MALFORMED_REQUEST, "it is no HTTP")
             async with asyncio.timeout(timeout):
                 data = await self.reader.read(READ_SIZE)
-            self.h11.receive_data(data)
+            if not data and self.pending:
+                raise LoadBalancerError(400, Reason.MALFORMED_REQUEST, "its head has no end")
+            if not data:
+                return b""
+            self.pending += data
+
+    def refuse(self) -> None:
+        """Take nothing more from a client whose request is not going to be read."""
+        with contextlib.suppress(h11.RemoteProtocolError):
+            self.h11.receive_data(b"\0")
+            self.h11.next_event()
 
     async def body(self, timeout: float | None) -> AsyncIterator[bytes]:
         """Yield the chunks of the message whose head has been received."""
@@ -85,7 +120,12 @@ class Channel:
         # A server that sends more than it announced has nothing else to say that can be trusted.
         surplus = self.h11.our_role is h11.CLIENT and self.h11.trailing_data[0]
         if done and not surplus:
-            self.h11.start_next_cycle()
+            if self.h11.our_role is h11.SERVER:
+                # What comes next is looked at before the parser sees it.
+                self.pending = self.h11.trailing_data[0] + self.pending
+                self.h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+            else:
+                self.h11.start_next_cycle()
             self.idle_since = time.monotonic()
             return True
         return False

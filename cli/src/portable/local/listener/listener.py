@@ -14,6 +14,7 @@ from typing import Protocol
 import h11
 
 from portable.local.listener.access import Access
+from portable.local.listener.desync import Tier, classify
 from portable.local.listener.forwarding import check, forwarded
 from portable.local.listener.http1 import READ_SIZE, Channel
 from portable.local.listener.messages import LoadBalancerError, Request, Response, header_values
@@ -205,16 +206,25 @@ class Listener:
 
     async def _receive(self, channel: Channel, unknown: Request) -> Request:
         try:
-            event = await channel.receive(self.idle_timeout)
+            head = await channel.head(self.idle_timeout)
+            if not head:
+                raise _NoRequest
+            verdict = classify(head)
+            if verdict.tier is Tier.SEVERE:
+                raise LoadBalancerError(400, Reason.DESYNC, verdict.reason)
+            channel.h11.receive_data(verdict.head)
+            event = channel.h11.next_event()
         except TimeoutError:
-            if channel.h11.trailing_data[0]:
+            if channel.pending:
                 raise LoadBalancerError(408, Reason.CLIENT_SILENT) from None
             raise _NoRequest from None
+        except LoadBalancerError:
+            channel.refuse()
+            raise
         except h11.RemoteProtocolError as error:
             status = client_error(error)
             raise LoadBalancerError(status, Reason.MALFORMED_REQUEST, str(error)) from None
-        if not isinstance(event, h11.Request):
-            raise _NoRequest
+        assert isinstance(event, h11.Request), "a head that ends is a request, or malformed"
         if channel.h11.they_are_waiting_for_100_continue:
             await channel.send(h11.InformationalResponse(status_code=100, headers=[]))
         headers = event.headers.raw_items()
@@ -229,6 +239,7 @@ class Listener:
                 header_values(headers, b"transfer-encoding")
                 or header_values(headers, b"content-length") not in ([], [b"0"])
             ),
+            ambiguous=verdict.tier is Tier.AMBIGUOUS,
         )
 
     def _trace_id(self, seconds: float) -> str:

@@ -40,6 +40,7 @@ class Request:
     http_version: bytes = b"1.1"
     body: AsyncIterator[bytes] = field(default_factory=no_body)
     has_body: bool = False
+    ambiguous: bool = False  # no connection that it came or went over is used again
 
     @property
     def is_upgrade(self) -> bool:

@@ -36,8 +36,8 @@ async def respond(
         if not request.has_body and channel.h11.their_state is h11.SEND_BODY:
             await channel.receive(idle_timeout)  # the end of a request without a body
         headers = without_connection_headers(response.headers)
-        if channel.h11.their_state is h11.SEND_BODY:
-            # An answer before the whole request: the connection cannot be used again.
+        if channel.h11.their_state is h11.SEND_BODY or request.ambiguous:
+            # After an answer before the whole request the connection cannot be used again.
             headers.append((b"Connection", b"close"))
         head = h11.Response(
             status_code=response.status, headers=headers, reason=_reason(response.status)
@@ -102,7 +102,7 @@ async def _tunnel(client: Channel, response: Response, target: Tunnel) -> None:
     """Pass bytes both ways after 101 Switching Protocols, until one side closes."""
     await client.send(h11.InformationalResponse(status_code=101, headers=response.headers))
     client.writer.write(target.received)
-    target.writer.write(client.h11.trailing_data[0])
+    target.writer.write(client.h11.trailing_data[0] + client.pending)
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(READ_SIZE):
