@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -57,6 +58,29 @@ def test_a_container_that_is_killed_is_replaced(image: str, run: Run) -> None:
         wait_until(lambda: sum("is healthy" in text for text in local.err if "task" in text) >= 4)
         assert client.get("/").json() == "Hello from ecs"
     assert containers(run) == []
+
+
+def test_a_variable_is_on_no_command_line(image: str, run: Run) -> None:
+    secret, lines = "hush-17", "first\nsecond"
+    options = ("--variable", f"TOKEN={secret}", "--variable", f"PEM={lines}")
+    with local_run("--docker", "--lambda-weight", "0", *options) as local:
+        started = local.descendants()
+        words = [Path(f"/proc/{number}/cmdline").read_bytes() for number in started]
+        assert any(b"docker" in line for line in words)
+        assert not any(secret.encode() in line for line in words)
+        for container in containers(run):
+            found = run("docker", "inspect", "--format", "{{json .Config.Env}}", container)
+            assert {f"TOKEN={secret}", f"PEM={lines}"} <= set(json.loads(found.stdout))
+
+
+def test_sigkill_leaves_no_container_behind(image: str, run: Run) -> None:
+    local = LocalRun("--docker", "--lambda-weight", "0")
+    local.wait_until_up()
+    assert len(containers(run)) == 3
+    local.process.kill()
+    while containers(run):
+        time.sleep(0.1)
+    local.stop()
 
 
 def assert_trusts_its_gateway_only(run: Run, container: str) -> None:

@@ -88,6 +88,14 @@ def test_gets_nothing_but_the_environment_given():
     run(script, use, {"ONLY": "1"})
 
 
+def test_a_line_of_any_length_is_one_line():
+    async def use(process: Process, lines: Lines) -> None:
+        await process.wait()
+        assert [len(line) for _, line in lines.lines] == [20_000_000, 3]
+
+    run("print('x' * 20_000_000); print('end')", use)
+
+
 def test_knows_where_it_listens():
     script = (
         "import os, socket, time\n"
