@@ -31,7 +31,8 @@ EMULATOR = re.compile(r"\[(ERROR|WARNING|INFO)\] \(rapid\)|\d{4}/\d\d/\d\d .*\(r
 ADVICE = "LAMBDA_WARNING: Unhandled exception."
 KNOWN = frozenset(
     (
-        *("timestamp", "level", "message", "target", "logger", "request_id", "trace_id"),
+        *("timestamp", "level", "message", "target", "version", "logger"),
+        *("request_id", "trace_id"),
         *("requestId", "exception", "errorType", "errorMessage", "stackTrace"),
     )
 )
