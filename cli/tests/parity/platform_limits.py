@@ -96,8 +96,9 @@ LIMITS = (
         "A Lambda target takes no WebSocket. Route these to Fargate only.",
         ALB,
         upgrade,
-        Request(headers=((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))),
-        {"status": 200},  # the image has no WebSocket library: the request is a plain one
+        # No WebSocket, as a library for those may be installed here; the image has none.
+        Request(headers=((b"Connection", b"Upgrade"), (b"Upgrade", b"chat"))),
+        {"status": 200},  # to uvicorn the request is a plain one
         {"status": 400},
         final=True,
     ),
