@@ -66,9 +66,9 @@ def talk(run: LocalRun, data: bytes) -> bytes:
         (b"GET /target HTTP/2.0\r\nHost: x\r\n\r\n", 505),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01", 400),
-        (b"HEAD /status/103 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 502),
-        (b"HEAD /status/199 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 502),
-        (b"GET /status/100 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 502),
+        (b"HEAD /status/103 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 500),
+        (b"HEAD /status/199 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 500),
+        (b"GET /status/100 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 500),
     ],
 )
 def test_both_sides_answer_alike_and_the_connection_is_closed(

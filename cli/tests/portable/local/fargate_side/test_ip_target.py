@@ -147,6 +147,12 @@ def test_a_reset_is_502():
     assert error_from(serve).status == 502
 
 
+@pytest.mark.parametrize("status", [b"100", b"103", b"199"])
+def test_an_interim_response_after_which_nothing_comes_is_502_at_once(status: bytes):
+    answer = b"HTTP/1.1 " + status + b" X\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n"
+    assert error_from(answering(answer, hang=True), idle_timeout=60).status == 502
+
+
 def test_no_answer_within_the_idle_timeout_is_504():
     assert error_from(answering(b"", hang=True), idle_timeout=0.05).status == 504
 
