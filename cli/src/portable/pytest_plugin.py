@@ -5,6 +5,7 @@ and uvicorn, each behind a listener. They start once per session, when a test fi
 """
 
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-TIMEOUT = 30.0  # seconds
+TIMEOUT = 30.0  # seconds, for a byte and for the whole answer
 DEFAULT_APP = "app.main:app"
 
 
@@ -23,6 +24,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("portable_variables", "NAME=VALUE for both targets, one per line", "linelist")
 
 
+class _Limited(httpx.SyncByteStream):
+    """A body that has to end in time: an endless stream has a byte now and then."""
+
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self.stream = stream
+        self.end = time.monotonic() + TIMEOUT
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self.stream:
+            if time.monotonic() > self.end:
+                raise httpx.ReadTimeout(f"the answer has no end in {TIMEOUT:g} s")
+            yield chunk
+
+    def close(self) -> None:
+        self.stream.close()
+
+
 class Client(httpx.Client):
     """An `httpx.Client` that says which target failed to answer."""
 
@@ -30,10 +48,17 @@ class Client(httpx.Client):
         super().__init__(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT, trust_env=False)
         self.target = target
 
-    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+    def send(
+        self, request: httpx.Request, *, stream: bool = False, **options: Any
+    ) -> httpx.Response:
         """Send `request`; a target that does not answer in time fails the test with a sentence."""
         try:
-            return super().send(request, **options)
+            response = super().send(request, stream=True, **options)
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            response.stream = _Limited(response.stream)
+            if not stream:
+                response.read()
+            return response
         except httpx.TransportError as error:
             asked = f"{request.method} {request.url.raw_path.decode()}"
             reason = str(error) or type(error).__name__

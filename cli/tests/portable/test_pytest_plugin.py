@@ -14,6 +14,7 @@ import os
 from app.main import create_app
 from app.settings import Settings
 from fastapi import Depends
+from fastapi.responses import StreamingResponse
 
 def database():
     raise RuntimeError("not in a test")
@@ -33,6 +34,15 @@ async def fault() -> None:
     print("what the app wrote")
     raise RuntimeError("a fault of the app")
 
+@app.get("/endless")
+async def endless() -> StreamingResponse:
+    async def dots():
+        while True:
+            yield "."
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(dots())
+
 app.dependency_overrides[database] = lambda: os.environ["ROW"]
 """
 TESTS = """
@@ -43,6 +53,11 @@ def test_override_and_variable(client):
 
 def test_no_answer(client):
     client.get("/slow", timeout=0.2)
+
+def test_endless(client, target, monkeypatch):
+    monkeypatch.setattr("portable.pytest_plugin.TIMEOUT", 1)
+    if target == "fargate":
+        client.get("/endless")
 
 def test_fault(client):
     assert client.get("/fault").status_code == 200
@@ -85,7 +100,9 @@ def test_a_test_runs_on_both_targets_with_the_app_and_variables_of_the_tests(roo
         assert f"{side} did not answer GET /slow: timed out." in done.stdout
     assert done.stdout.count("what the app wrote") == 2
     assert done.stdout.count("a fault of the app") >= 2
-    assert "4 failed, 2 passed" in done.stdout
+    endless = "fargate did not answer GET /endless: the answer has no end in 1 s."
+    assert endless in done.stdout
+    assert "5 failed, 3 passed" in done.stdout
     assert done.returncode == 1
 
 
@@ -109,7 +126,7 @@ def test_targets_that_do_not_start_fail_each_test_with_the_same_sentence(
 ):
     project(root, tmp_path, settings, test_it=TESTS)
     done = run_pytest(tmp_path)
-    assert "6 errors" in done.stdout
+    assert "8 errors" in done.stdout
     assert done.stdout.count("The targets did not start: ") >= 6
     assert sentence in done.stdout
     assert "Traceback" not in done.stdout

@@ -1,5 +1,6 @@
 """`portable parity`: what it sends, what it calls a difference, and apps of other makes."""
 
+import asyncio
 import io
 import json
 import re
@@ -15,7 +16,9 @@ from rich.console import Console
 
 from portable.commands.parity import parity as cli_parity
 from portable.errors import PortableError
-from portable.parity.comparison import facets, findings
+from portable.local.run import Options
+from portable.parity import comparison
+from portable.parity.comparison import Plan, facets, findings
 from portable.parity.generated_requests import Sample, Schema, named_paths
 from portable.parity.report import Finding, Report, histogram, show, shown, summary
 from portable.request_headers import RequestHeader
@@ -566,3 +569,38 @@ def test_a_users_header_takes_the_place_of_a_generated_one() -> None:
     given = RequestHeader("authorization", "Bearer hunter2")
     assert sample.with_headers([given]).headers == (("A", b"b"),)
     assert "hunter2" not in sample.with_headers([given]).curl + repr(given)
+
+
+ENDLESS_APP = """
+import asyncio
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+
+app = FastAPI()
+
+@app.get("/healthz")
+async def healthz() -> str:
+    return "ok"
+
+@app.get("/endless")
+async def endless() -> StreamingResponse:
+    async def dots():
+        while True:
+            yield "."
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(dots())
+"""
+
+
+def test_an_answer_without_an_end_is_no_comparison_without_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "endless.py").write_text(ENDLESS_APP)
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(comparison, "TIMEOUT", 2)
+    options = Options(root=project, app="endless:app")
+    report = asyncio.run(comparison.compare(options, Plan(paths=["/endless"])))
+    counts = report.statuses["GET /endless"].targets
+    assert counts["fargate"] == {"no end in 2 s": 1}
+    assert report.errors_only == ["GET /endless"]
