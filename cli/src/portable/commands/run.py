@@ -29,7 +29,7 @@ from portable.errors import PortableError
     "--app",
     metavar="MODULE:ATTRIBUTE",
     callback=check_app,
-    help="Run this ASGI app on both targets.",
+    help="Run this ASGI app, found from this folder, with the packages installed here.",
 )
 @with_variables
 @click.option("--docker", is_flag=True, help="Run both targets from the image of `sam build`.")

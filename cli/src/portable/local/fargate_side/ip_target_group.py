@@ -1,12 +1,12 @@
 """The target group of type `ip`: tasks of the Fargate service, health-checked and restarted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 from portable.errors import PortableError
 from portable.local.failure import StartError
-from portable.local.fargate_side.tasks import Task
+from portable.local.fargate_side.tasks import Task, names
 from portable.local.listener.health import broken_contract
 from portable.local.listener.messages import LoadBalancerError, Request, Response
 from portable.local.listener.reasons import Reason
@@ -71,12 +71,15 @@ class IPTargetGroup:
     @property
     def waiting(self) -> str:
         """What the start waits for, "" once it waits for nothing."""
-        silent = [task for number, task in self.running.items() if number not in self.tasks]
+        silent = {
+            number: str(task.target.pool.port)
+            for number, task in self.running.items()
+            if number not in self.tasks
+        }
         if not silent:
             return ""
-        ports = ", ".join(str(task.target.pool.port) for task in silent)
-        names = " and ".join(task.name for task in silent)
-        return f"{names} to answer GET {self.check.path} on port {ports}"
+        ports = ", ".join(silent.values())
+        return f"{names(list(silent))} to answer GET {self.check.path} on port {ports}"
 
     async def start(self) -> None:
         """Start every task and wait for its first checks; raise `PortableError`."""
@@ -159,16 +162,16 @@ class IPTargetGroup:
     async def _replace_all(self) -> None:
         await _cancel(*self.replacements)
         old, new = sorted(self.supervisors), self._next_numbers()
-        self.notify(f"{_names(new)} start in the place of {_names(old)}.")
+        self.notify(f"{names(new)} start in the place of {names(old)}.")
         try:
             await self._launch(new, ("healthy",))
         except PortableError as error:
             await asyncio.gather(*map(self._retire, new))
-            message = f"{_names(old)} go on: {error.message}"
+            message = f"{names(old)} go on: {error.message}"
             self.notify(message)
             raise PortableError(message) from None
         await asyncio.gather(*map(self._retire, old))
-        self.notify(f"{_names(new)} have replaced {_names(old)}.")
+        self.notify(f"{names(new)} have replaced {names(old)}.")
 
     async def _start_all(self) -> None:
         self.down = False
@@ -202,20 +205,9 @@ class IPTargetGroup:
             if status is not None:
                 fault = f"fails its health check: GET {self.check.path} answers {status}"
                 raise StartError(f"the app {fault}.") from None
-            raise StartError(self._silent(task), task.process.failure()) from None
+            raise StartError(task.silence(self.START_TIMEOUT), task.process.failure()) from None
         self.tasks[number] = task
         self.supervisors[number] = asyncio.create_task(self._supervise(number, task))
-
-    def _silent(self, task: Task) -> str:
-        """Return the sentence on a task that runs and does not answer."""
-        port = task.target.pool.port
-        waited = f"in {self.START_TIMEOUT:g} s"
-        asked = f"GET {self.check.path} on port {port}, which it has in the variable PORT"
-        sentence = f"the app does not answer {asked}, on the Fargate side {waited}"
-        others = [str(number) for number in task.process.ports() if number != port]
-        if others:
-            return f"{sentence}: it listens on {', '.join(others)} instead."
-        return f"{sentence}: nothing listens there; it last said {task.process.failure()}."
 
     async def _supervise(self, number: int, task: Task) -> None:
         """Replace the task whenever its process ends, ever slower if it keeps ending."""
@@ -313,11 +305,6 @@ async def _cancel(*tasks: "asyncio.Task[None] | None") -> None:
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
-
-
-def _names(numbers: Sequence[int]) -> str:
-    *most, last = (f"task-{number}" for number in numbers)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _requests(number: int) -> str:

@@ -1,5 +1,7 @@
 """One task of the Fargate service."""
 
+from collections.abc import Sequence
+
 from portable.local.fargate_side.ip_target import IPTarget
 from portable.local.listener.health import Health, probe
 from portable.local.processes import Process
@@ -40,3 +42,19 @@ class Task:
         """End it at once with SIGKILL, whatever is in flight."""
         await self.process.kill()
         await self.target.aclose()
+
+    def silence(self, seconds: float) -> str:
+        """Return the sentence on a task that runs and did not answer for `seconds`."""
+        port = self.target.pool.port
+        asked = f"GET {self.check.path} on port {port}, which it has in the variable PORT"
+        sentence = f"the app does not answer {asked}, on the Fargate side in {seconds:g} s"
+        others = [str(number) for number in self.process.ports() if number != port]
+        if others:
+            return f"{sentence}: it listens on {', '.join(others)} instead."
+        return f"{sentence}: nothing listens there; it last said {self.process.failure()}."
+
+
+def names(numbers: Sequence[int]) -> str:
+    """Return the names of tasks as a list in words."""
+    *most, last = (f"task-{number}" for number in numbers)
+    return f"{', '.join(most)} and {last}" if most else last
