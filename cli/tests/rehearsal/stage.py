@@ -18,7 +18,7 @@ import pexpect
 import tomlkit
 
 from tests.aws.schedule import Times
-from tests.aws.server import Account, aws
+from tests.aws.server import REGION, Account, aws
 from tests.rehearsal.chapters import ROOT
 from tests.rehearsal.left import Left, left
 
@@ -233,14 +233,17 @@ class Running:
 
 
 @contextmanager
-def stage(report: Callable[[Done], None]) -> Iterator[Stage]:
-    """Give a stage with an empty account and an untouched copy of the project."""
+def stage(
+    report: Callable[[Done], None], project: Path | None = None, region: str = REGION
+) -> Iterator[Stage]:
+    """Give a stage with an empty account; the folder is `project`, or else a copy of this one."""
     with (
         tempfile.TemporaryDirectory(prefix="rehearsal-") as temporary,
-        aws(times=TIMES) as account,
+        aws(region, times=TIMES) as account,
     ):
-        folder = Path(temporary, "project")
-        _copy(folder)
+        folder = project or Path(temporary, "project")
+        if not project:
+            _copy(folder)
         # With CI=true Copilot needs Docker's buildx: see the README.
         environment = {k: v for k, v in account.environment.items() if k not in ("CI", "ENV")}
         yield Stage(account, folder, environment, report)
