@@ -146,8 +146,8 @@ def change_parameters(stage: Stage) -> None:
 
 
 # What the tools ask before they delete, and what a person answers who means it.
-YES = {r"\(y/N\)|\[y/N\]:": "y"}
-NO = {r"\(y/N\)|\[y/N\]:": "n"}
+YES = {r"\(y/N\)|\[y/N\]:? ": "y"}
+NO = {r"\(y/N\)|\[y/N\]:? ": "n"}
 
 
 def tear_down_in_a_wrong_order(stage: Stage) -> None:
