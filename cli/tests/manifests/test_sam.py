@@ -31,10 +31,10 @@ ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
 ALB_TEMPLATE = ROOT / "alb/template.yaml"
 EVENTS = ROOT / "tests/events"
-FUNCTION_STACKS = {"test": "test", "prod": "prod"}
+FUNCTION_STACKS = {"default": "test", "prod": "prod"}
 ALB_STACKS = {"alb-test": "test", "alb-prod": "prod"}
 ALARM_STACKS = {"alarms-test": "test", "alarms-prod": "prod"}
-ROLLOUTS = {"test": "AllAtOnce", "prod": "Canary10Percent5Minutes"}
+ROLLOUTS = {"default": "AllAtOnce", "prod": "Canary10Percent5Minutes"}
 
 
 def sam(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -367,7 +367,7 @@ def test_exports_the_alias_that_the_load_balancer_invokes(translated: dict[str, 
 def test_samconfig_names_a_stack_of_each_kind_for_each_environment() -> None:
     environments = (*FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS)
     assert {env: deploy_options(env)["stack_name"] for env in environments} == {
-        "test": "portable-api-lambda-test",
+        "default": "portable-api-lambda-test",
         "prod": "portable-api-lambda-prod",
         "alb-test": "portable-api-alb-test",
         "alb-prod": "portable-api-alb-prod",

@@ -16,28 +16,28 @@ def test_that_of_this_repository_is_complete(project):
     ("old", "new", "parts"),
     [
         ('Rollout = "AllAtOnce"\n', "", [PLACE, "lacks", 'Add Rollout = "AllAtOnce".']),
-        ("LambdaWeight = 50\n", "", ["[alb.deploy", "lacks", "Add LambdaWeight = 50."]),
+        ("LambdaWeight = 50\n", "", ["[alb-test.deploy", "lacks", "Add LambdaWeight = 50."]),
         (
             'Rollout = "AllAtOnce"',
             'Rollout = "AllAtOnce"\nRolout = "x"',
             [PLACE, "has Rolout", "no parameter of template.yaml", "AppName, EnvName"],
         ),
         ('"AllAtOnce"', '"Slowly"', [PLACE, "Rollout", "Slowly", "template.yaml"]),
-        ("LambdaWeight = 50", "LambdaWeight = 1000", ["[alb.deploy", "'1000'", "0 to 999"]),
+        ("LambdaWeight = 50", "LambdaWeight = 1000", ["[alb-test.deploy", "'1000'", "0 to 999"]),
         (
             "LambdaWeight = 50\nFargateWeight = 50",
             "LambdaWeight = 0\nFargateWeight = 0",
-            ["[alb.deploy", "both 0"],
+            ["[alb-test.deploy", "both 0"],
         ),
         (
             'stack_name = "portable-api-alb-test"\n',
             "",
-            ["[alb.global.parameters] has no stack_name"],
+            ["[alb-test.global.parameters] has no stack_name"],
         ),
         (
             '"portable-api-alb-test"',
             '"portable-api-lambda-test"',
-            ["'portable-api-lambda-test' in [default] and in [alb]"],
+            ["'portable-api-lambda-test' in [default] and in [alb-test]"],
         ),
         ("resolve_s3 = true", "", [PLACE, "resolve_image_repos", "Add resolve_s3 = true."]),
         ("resolve_image_repos = true", "", [PLACE, "image", "Add resolve_image_repos = true."]),
@@ -76,7 +76,7 @@ def test_a_role_with_a_name_needs_another_capability(project, change, find):
 def test_a_template_that_is_too_long_needs_a_bucket(project, find):
     path = project.root / "alb/alarms.yaml"
     path.write_text(path.read_text() + "# " + "long " * 5000)
-    find(samconfig(project), "[alarms.deploy", "51,200", "resolve_s3 = true")
+    find(samconfig(project), "[alarms-test.deploy", "51,200", "resolve_s3 = true")
 
 
 def test_alarms_that_tell_nobody_are_a_warning(project):
