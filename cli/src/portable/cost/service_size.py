@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from portable.errors import PortableError
+from portable.manifests.copilot_manifest import service_manifest
 from portable.manifests.reader import read_yaml
 from portable.manifests.template import Intrinsics
 
@@ -71,13 +72,10 @@ def read_service_size(root: Path, manifest_path: str, environment: str) -> Servi
 
     Raises `PortableError` naming file and key for what is missing or of the wrong type.
     """
-    manifest = read_yaml(root, manifest_path)
-    if not isinstance(manifest, dict):
-        raise PortableError(f"{manifest_path} is empty, expected a Copilot manifest.")
-    overrides = (manifest.get("environments") or {}).get(environment) or {}
+    manifest = service_manifest(root, manifest_path, environment)
 
     def get(*keys: str, default: Any = None) -> Any:
-        return _find(overrides, keys, _find(manifest, keys, default))
+        return _find(manifest, keys, default)
 
     def number(value: Any, key: str) -> float:
         try:

@@ -7,6 +7,7 @@ from typing import Any
 from portable.errors import PortableError
 from portable.manifests import secrets
 from portable.manifests.cloudformation import render
+from portable.manifests.copilot_manifest import service_manifest
 from portable.manifests.health_check import HealthCheck
 from portable.manifests.listener_rules import Rule, listener_rules
 from portable.manifests.reader import Reader, read_yaml
@@ -159,11 +160,7 @@ def _service(root: Path, environment: str) -> Service:
     if len(paths) != 1:
         raise PortableError(f"copilot/ has {len(paths)} services (*/manifest.yml), expected 1.")
     path = paths[0].relative_to(root).as_posix()
-    manifest = read_yaml(root, path)
-    if not isinstance(manifest, dict):
-        raise PortableError(f"{path} is empty, expected a Copilot manifest.")
-    overrides = (manifest.pop("environments", None) or {}).get(environment) or {}
-    read = Reader(path, "", _merged(manifest, overrides))
+    read = Reader(path, "", service_manifest(root, path, environment))
     # Locally there is no load to scale with: as many tasks as there always are.
     keys = ("count", "range") if isinstance(read("count"), dict) else ("count",)
     if isinstance(read(*keys), dict):
@@ -286,14 +283,3 @@ def _resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]
 
 def _attributes(properties: dict[str, Any], name: str) -> dict[str, str]:
     return {item["Key"]: str(item["Value"]).lower() for item in properties.get(name, [])}
-
-
-def _merged(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Return `values` with an environment's `overrides`, as Copilot merges them: key by key."""
-    merged = dict(values)
-    for key, value in overrides.items():
-        if isinstance(value, dict) and isinstance(merged.get(key), dict):
-            merged[key] = _merged(merged[key], value)
-        else:
-            merged[key] = value
-    return merged
