@@ -26,9 +26,16 @@ def portable(*arguments: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_the_list_of_commands_has_each_in_one_whole_line_at_80_columns() -> None:
-    lines = portable("--help", COLUMNS="80").partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in lines] == sorted(main.commands)
+GROUPS = {"env": main.commands["env"], "": main}
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_a_list_of_commands_has_each_in_one_whole_line_at_80_columns(name: str) -> None:
+    shown = portable(*name.split(), "--help", COLUMNS="80")
+    lines = shown.partition("Commands:\n")[2].splitlines()
+    group = GROUPS[name]
+    assert isinstance(group, click.Group)
+    assert [line.split()[0] for line in lines] == sorted(group.commands)
     for line in lines:
         assert line.endswith(".") and not line.endswith("..."), line
         assert len(line) <= 80

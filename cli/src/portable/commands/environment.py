@@ -13,7 +13,7 @@ def environment() -> None:
     """The environments of the service."""
 
 
-@environment.command()
+@environment.command(short_help="Add an environment to all files.")
 @click.argument("name")
 @click.option("--like", metavar="ENV", help="What it is a copy of.  [default: the first one]")
 def add(name: str, like: str | None) -> None:

@@ -3,8 +3,10 @@
 import pytest
 
 from portable.check.manifests import manifests, variables
+from portable.check.project import Project
 from portable.manifests.problem import Severity
 from portable.manifests.variables import DIFFERENT
+from portable.service import environments
 from portable_runtime.target_settings import ServerSettings, TargetSettings
 
 SERVICE = "copilot/api/manifest.yml"
@@ -65,6 +67,14 @@ def test_another_value_in_one_environment(project, change, find):
     test = "    variables:\n      SIDE_HEADER"
     change(SERVICE, test, test.replace("SIDE", "LOG_LEVEL: DEBUG\n      SIDE"))
     find(variables(project), "LOG_LEVEL", "'INFO'", "'DEBUG'")
+
+
+@pytest.mark.parametrize("like", ["test", "prod"])
+def test_a_new_environment_agrees(like, project):
+    environments.add(project.root, "staging", like)
+    staging = Project(project.root, ("staging",), project.rendered)
+    assert list(manifests(staging)) == []
+    assert list(variables(staging)) == []
 
 
 def test_a_marked_variable_may_differ(project, change):
