@@ -8,6 +8,7 @@ first = $(shell sed -n 's/^ *$(1) *= *"\(.*\)".*/\1/p' samconfig.toml | head -n 
 APP = $(call first,AppName)
 SERVICE = $(patsubst copilot/%/manifest.yml,%,$(wildcard copilot/*/manifest.yml))
 ENV ?= $(call first,EnvName)
+BOUNDARY = $(call first,PermissionsBoundary)
 FUNCTION := $(if $(filter $(ENV),$(call first,EnvName)),, --config-env $(ENV))
 # `sam` takes the region from samconfig.toml, if it says one; Copilot has to use the same.
 REGION := $(call first,region)
@@ -49,7 +50,7 @@ invoke: build ## the function once, with Docker (EVENT=alb-post, see tests/event
 deploy: .venv/installed ## everything, in this order (ENV=prod)
 	portable check --env $(ENV)
 	sam build
-	copilot app init $(APP)
+	copilot app init $(APP)$(BOUNDARY:%= --permissions-boundary %)
 	copilot env init --name $(ENV) --profile $(or $(AWS_PROFILE),default) --default-config
 	copilot svc init --name $(SERVICE)
 	copilot env deploy --name $(ENV)

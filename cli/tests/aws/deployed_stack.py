@@ -72,7 +72,7 @@ class DeployedStack:
         self.fail, self.session = self.noted.fail, self.direct.session
         self.calls = self.noted.made  # the operations since the stack is there
         self.interrupts: list[Callable[[DeployedStack], bool]] = []
-        certificate = {"CertificateArn": CERTIFICATE} if https else {}
+        certificate = {"CertificateArn": CERTIFICATE} if https else {"AllowPlainHttp": "enabled"}
         weights = {"LambdaWeight": str(lambda_), "FargateWeight": str(fargate)}
         self._export()
         self._create(NAME, "template.yaml", weights | certificate)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 ALB, ALARMS = (str((ROOT / "alb" / name).read_text()) for name in ("template.yaml", "alarms.yaml"))
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 SECTIONS = {  # of samconfig.toml
-    ("lambda", "test"): "test",
+    ("lambda", "test"): "default",
     ("lambda", "prod"): "prod",
     ("alb", "test"): "alb-test",
     ("alb", "prod"): "alb-prod",
@@ -27,6 +27,12 @@ def capabilities(stack: str, name: str) -> list[str]:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
     given = config[SECTIONS[stack, name]]["deploy"]["parameters"].get("capabilities", "")
     return given.split() if isinstance(given, str) else given
+
+
+def parameters(stack: str, name: str) -> dict[str, str]:
+    """What every deployment of a stack is given."""
+    plain = {"AllowPlainHttp": "enabled"} if stack == "alb" else {}
+    return {"EnvName": name} | plain
 
 
 def environment(name: str) -> dict[str, Any]:
@@ -76,15 +82,16 @@ def driver(name: str) -> Driver:
     assert driver.deploy("environment", environment(name)) == "CREATE_COMPLETE"
     for stack, template in (("lambda", function("a")), ("alb", ALB), ("alarms", ALARMS)):
         agreed = capabilities(stack, name)
-        status = driver.deploy(stack, template, Parameters={"EnvName": name}, Capabilities=agreed)
+        given = parameters(stack, name)
+        status = driver.deploy(stack, template, Parameters=given, Capabilities=agreed)
         assert status == "CREATE_COMPLETE", driver.reasons(stack)
     return driver
 
 
-def changed(driver: Driver, stack: str, template: Any, **parameters: Any) -> dict[str, str]:
+def changed(driver: Driver, stack: str, template: Any, **others: Any) -> dict[str, str]:
     """Action or replacement of each resource that a change set names; it is executed."""
     name = driver.cloudformation.region.stack(stack).deployed.parameters["EnvName"]
-    given = {"EnvName": name} | parameters
+    given = parameters(stack, name) | others
     agreed = capabilities(stack, name)
     made = driver.change_set(stack, template, "UPDATE", Parameters=given, Capabilities=agreed)
     assert made["Status"] == "CREATE_COMPLETE", made["StatusReason"]
@@ -104,7 +111,7 @@ def test_the_same_again_is_nothing_to_change(driver: Driver, name: str) -> None:
             stack,
             template,
             "UPDATE",
-            Parameters={"EnvName": name},
+            Parameters=parameters(stack, name),
             Capabilities=capabilities(stack, name),
         )
         assert made["StatusReason"].startswith("The submitted information didn't contain changes")

@@ -34,7 +34,7 @@ def render(imports: dict[str, str] | None = None, /, **parameters: str) -> dict[
     for number, assertion in enumerate(assertions):
         template.template["Conditions"][f"Rule{number}"] = assertion["Assert"]
     rendered = Template(template.template, template.imports).render(
-        {"EnvName": "test", **parameters}, region="us-east-1"
+        {"EnvName": "test", "AllowPlainHttp": "enabled", **parameters}, region="us-east-1"
     )
     for number, assertion in enumerate(assertions):
         if not rendered["Conditions"][f"Rule{number}"]:
@@ -178,6 +178,10 @@ def test_redirects_only_once_the_https_listener_is_there() -> None:
         ("EnvName", "a-long-name"),
         ("AccessLogs", "yes"),
         ("DeletionProtection", "true"),
+        ("AllowPlainHttp", "yes"),
+        ("HstsSeconds", "-1"),
+        ("Waf", "on"),
+        ("WafRequestLimit", "9"),
         ("CertificateArn", "12345678-1234-1234-1234-123456789012"),
         ("CertificateArn", CERTIFICATE.replace("acm", "iam")),
         ("CertificateArn", f"{CERTIFICATE}/more"),
@@ -205,13 +209,68 @@ def test_refuses_both_weights_zero() -> None:
         render(LambdaWeight="0", FargateWeight="0")
 
 
-@pytest.mark.parametrize(("config_env", "env"), [("alb-test", "test"), ("alb-prod", "prod")])
-def test_accepts_what_samconfig_sets(config_env: str, env: str) -> None:
+def test_plain_http_has_to_be_allowed() -> None:
+    with pytest.raises(ValueError, match="CertificateArn is empty, set it, or AllowPlainHttp"):
+        render(AllowPlainHttp="disabled")
+    render(AllowPlainHttp="disabled", CertificateArn=CERTIFICATE)
+    assert load_yaml(TEMPLATE.read_text())["Parameters"]["AllowPlainHttp"]["Default"] == "disabled"
+
+
+def overrides(config_env: str) -> dict[str, str]:
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    overrides = samconfig[config_env]["deploy"]["parameters"]["parameter_overrides"]
-    assert overrides["EnvName"] == env
-    imports = {name.replace("test", env): value for name, value in IMPORTS.items()}
-    render(imports, **{name: str(value) for name, value in overrides.items()})
+    given = samconfig[config_env]["deploy"]["parameters"]["parameter_overrides"]
+    return {name: str(value) for name, value in given.items()}
+
+
+def test_accepts_what_samconfig_sets_for_test() -> None:
+    given = overrides("alb-test")
+    assert given["EnvName"] == "test"
+    render(**given)
+
+
+@pytest.mark.parametrize("chosen", [{"CertificateArn": CERTIFICATE}, {"AllowPlainHttp": "enabled"}])
+def test_samconfig_leaves_one_choice_for_prod(chosen: dict[str, str]) -> None:
+    imports = {name.replace("test", "prod"): value for name, value in IMPORTS.items()}
+    given = overrides("alb-prod")
+    assert given["EnvName"] == "prod"
+    with pytest.raises(ValueError, match="AllowPlainHttp"):
+        render(imports, **given)
+    resources = render(imports, **given | chosen)["Resources"]
+    found = resources["LoadBalancer"]["Properties"]["LoadBalancerAttributes"]
+    switched = {item["Key"]: item["Value"] for item in found}
+    assert switched["access_logs.s3.enabled"] == switched["deletion_protection.enabled"] == "true"
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [({}, "31536000"), ({"HstsSeconds": "0"}, "0")])
+def test_browsers_are_told_to_stay_with_https(seconds: dict[str, str], expected: str) -> None:
+    found = attributes("HttpsListener", "ListenerAttributes", CertificateArn=CERTIFICATE, **seconds)
+    name = "routing.http.response.strict_transport_security.header_value"
+    assert found == {name: f"max-age={expected}"}
+    assert "ListenerAttributes" not in properties("HttpListener", CertificateArn=CERTIFICATE)
+
+
+def test_waf_is_there_on_demand() -> None:
+    assert not {"WebAcl", "WebAclAssociation"} & set(render()["Resources"])
+    acl = properties("WebAcl", Waf="enabled", WafRequestLimit="100")
+    rate, *managed = acl["Rules"]
+    assert rate["Statement"]["RateBasedStatement"] == {
+        "AggregateKeyType": "IP",
+        "EvaluationWindowSec": 300,
+        "Limit": "100",
+    }
+    assert "Block" in rate["Action"]
+    names = [rule["Statement"]["ManagedRuleGroupStatement"]["Name"] for rule in managed]
+    assert names == ["AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"]
+    assert len({rule["Priority"] for rule in acl["Rules"]}) == 3
+    association = properties("WebAclAssociation", Waf="enabled")
+    assert association == {"ResourceArn": "LoadBalancer", "WebACLArn": "WebAcl.Arn"}
+
+
+def test_waf_does_not_limit_the_size_of_a_body() -> None:
+    """AWS's rule would refuse more than 8 KB, which the app takes."""
+    common = properties("WebAcl", Waf="enabled")["Rules"][1]["Statement"]
+    (override,) = common["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    assert override == {"Name": "SizeRestrictions_BODY", "ActionToUse": {"Count": {}}}
 
 
 def test_load_balancer_is_public() -> None:

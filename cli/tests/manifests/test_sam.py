@@ -14,7 +14,7 @@ import boto3
 import pytest
 from cfnlint import lint_file
 from cfnlint.config import ManualArgs
-from samcli.cli.types import CfnParameterOverridesType
+from samcli.cli.types import CfnParameterOverridesType, CfnTags
 from samcli.lib.config.samconfig import SamConfig
 from samcli.yamlhelper import yaml_parse
 from samtranslator.model.preferences.deployment_preference_collection import (
@@ -24,6 +24,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 from portable.local.operate.expressions import evaluate
+from portable.manifests.alarms import ALIAS
+from portable.manifests.cloudformation import render
 from portable_runtime import request_log
 from portable_runtime.logs import JSONFormatter
 
@@ -158,6 +160,56 @@ def test_no_role_has_a_name_which_would_need_another_capability(
 ) -> None:
     roles = [r for r in translated["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
     assert [role for role in roles if "RoleName" in role["Properties"]] == []
+
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+
+
+def test_every_role_of_every_template_has_the_boundary() -> None:
+    """Also those that the transform makes: there is none without it."""
+    for template in (
+        translate(),
+        *(
+            yaml_parse((ROOT / "alb" / name).read_text())
+            for name in ("template.yaml", "alarms.yaml")
+        ),
+    ):
+        for role in template["Resources"].values():
+            if role["Type"] == "AWS::IAM::Role":
+                bounded = role["Properties"]["PermissionsBoundary"]
+                expected = ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}]
+                assert bounded["Fn::If"] == [*expected, {"Ref": "AWS::NoValue"}]
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "alb/alarms.yaml"])
+def test_the_boundary_is_applied_by_a_deployment(template: str) -> None:
+    given = {"EnvName": "test", "Failover": "enabled"}
+    if template == "template.yaml":
+        del given["Failover"]
+    for boundary in ("", BOUNDARY):
+        alias = {"portable-api-test-FunctionAlias": ALIAS}
+        given |= {"PermissionsBoundary": boundary}
+        resources = render(ROOT / template, given, alias)["Resources"]
+        roles = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::IAM::Role"]
+        assert roles
+        assert {role.get("PermissionsBoundary", "") for role in roles} == {boundary}
+
+
+def test_memory_and_concurrency_are_parameters() -> None:
+    given = {"EnvName": "test", "MemorySize": "512", "ReservedConcurrency": "50"}
+    function = render(TEMPLATE, given)["Resources"]["ApiFunction"]["Properties"]
+    assert function["MemorySize"] == "512"
+    assert function["ReservedConcurrentExecutions"] == "50"
+    function = render(TEMPLATE, {"EnvName": "test"})["Resources"]["ApiFunction"]["Properties"]
+    assert function["MemorySize"] == 1024
+    assert not function.get("ReservedConcurrentExecutions")
+
+
+@pytest.mark.parametrize("config_env", [*FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS])
+def test_every_stack_is_tagged(config_env: str) -> None:
+    tags = CfnTags().convert(deploy_options(config_env)["tags"], None, None)
+    given = overrides(config_env)
+    assert tags == {"application": given["AppName"], "environment": given["EnvName"]}
 
 
 @pytest.mark.parametrize(("config_env", "rollout"), ROLLOUTS.items())

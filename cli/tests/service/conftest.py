@@ -24,7 +24,7 @@ DATA = {
 }
 # What the older version had otherwise, or did not have.
 OLDER = {
-    "template.yaml": ("MemorySize: 1024", "MemorySize: 512"),
+    "template.yaml": ("Timeout: 30", "Timeout: 20"),
     "Makefile": ("invoke: build ##", "call: build ##"),
     "src/portable_runtime/server.py": ('"""', '"""Of the older version. '),
     "alb/template.yaml": ("  AccessLogs:\n", "  OldAccessLogs:\n"),

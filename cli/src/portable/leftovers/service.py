@@ -24,7 +24,7 @@ class Service:
     def stacks(self) -> dict[str, str]:
         """Return the stacks that `sam` deploys, each with the command that deletes it."""
         return {
-            str(section.settings["stack_name"]): f"sam delete --config-env {section.name}"
+            str(section.settings["stack_name"]): _delete(section.name)
             for section in reversed(self.sections)
             if "stack_name" in section.settings
         }
@@ -34,6 +34,10 @@ class Service:
         from samcli.lib.bootstrap.companion_stack.data_types import CompanionStack
 
         return {name: str(CompanionStack(name).stack_name) for name in self.stacks()}
+
+
+def _delete(section: str) -> str:
+    return "sam delete" if section == "default" else f"sam delete --config-env {section}"
 
 
 def service(root: Path, environment: str) -> Service:

@@ -18,6 +18,7 @@ from portable.weights import Weights
 SAM = "template.yaml"
 ALB = "alb/template.yaml"
 WORKSPACE = "copilot/.workspace"
+PLAIN_HTTP = "AllowPlainHttp"
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def load(root: Path, environment: str, weights: dict[str, int]) -> System:
     samconfig = root / SAMCONFIG
     alb_parameters = deploy_parameters(samconfig, ALB, environment)
     alb_parameters |= {name: str(weight) for name, weight in weights.items()}
+    if PLAIN_HTTP in alb_parameters:  # no question here, where TLS ends nowhere
+        alb_parameters[PLAIN_HTTP] = "enabled"
     sam_parameters = deploy_parameters(samconfig, SAM, environment)
     return System(
         _function(render(root / SAM, sam_parameters)),

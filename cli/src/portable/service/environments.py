@@ -109,10 +109,13 @@ def _with_sections(text: str, name: str, like: str) -> str:
 
 
 def _copied(part: str, section: str, name: str, like: str) -> str:
-    """Return the paragraph of `section` for `name`: its header, comment, stack and EnvName."""
+    """Return the paragraph of `section` for `name`: its header, comment, stack, tags, EnvName."""
     new = section.removesuffix(like) + name
     part = re.sub(rf"(?<![\w-]){re.escape(section)}(?![\w-])(?=[. \n])", new, part)
     part = re.sub(rf'^(stack_name = ".*?){re.escape(like)}"', rf'\g<1>{name}"', part, flags=re.M)
+    part = re.sub(
+        rf'^(tags = ".*\benvironment=){re.escape(like)}\b', rf"\g<1>{name}", part, flags=re.M
+    )
     return re.sub(rf'\b(EnvName *= *"){re.escape(like)}"', rf'\g<1>{name}"', part)
 
 

@@ -13,7 +13,7 @@ SAMCONFIG = "samconfig.toml"
 # Files, and what stands before the name in them.
 PLACES = {
     WORKSPACE: r"^application: ",
-    SAMCONFIG: r'^(?:stack_name|AppName) = "',
+    SAMCONFIG: r'^(?:(?:stack_name|AppName) = "|tags = "application=)',
     "*.yaml": r"^  AppName:\n(?:    .*\n)*?    Default: ",
     "alb/*.yaml": r"^  AppName:\n(?:    .*\n)*?    Default: ",
     "pyproject.toml": r'^name = "',

@@ -12,10 +12,12 @@ from portable.manifests.problem import Problem
 FILES = ("template.yaml", "samconfig.toml", "pyproject.toml", ".env.example")
 COPIED = (*FILES, "alb", "copilot", "src")
 
+PLAIN_HTTP = ('AllowPlainHttp = "disabled"', 'AllowPlainHttp = "enabled"')
+
 
 @pytest.fixture
 def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the copy, which is the current one."""
+    """The folder of the copy, which is the current one; prod may go without a certificate in it."""
     folder = tmp_path / "copy"
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -23,6 +25,8 @@ def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             shutil.copytree(root / name, folder / name)
         else:
             shutil.copy(root / name, folder / name)
+    samconfig = folder / "samconfig.toml"
+    samconfig.write_text(samconfig.read_text().replace(*PLAIN_HTTP))
     monkeypatch.chdir(folder)
     return folder
 

@@ -19,14 +19,29 @@ def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_is_well_in_this_repository(root):
-    done = check(root)
+def test_all_is_well_in_a_project_that_is_ready(copy):
+    done = check(copy)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ORDER:
         assert f" {name} " in done.stdout
     assert "✘" not in done.stdout
     assert "11 checks: 0 faults, " in done.stdout
     assert "environments prod, test" in done.stdout
+
+
+def test_this_repository_leaves_one_choice_for_prod(root):
+    done = check(root, "--json")
+    assert done.returncode == 1, done.stderr
+    result = json.loads(done.stdout)
+    assert result["faults"] == 1
+    (fault,) = (
+        problem
+        for one in result["checks"]
+        for problem in one["problems"]
+        if problem["severity"] == "fault"
+    )
+    assert "[alb-prod.deploy.parameters.parameter_overrides]" in fault["text"]
+    assert "CertificateArn is empty, set it, or AllowPlainHttp to enabled." in fault["text"]
 
 
 def test_each_fault_is_in_the_table_with_its_fix(copy, change):

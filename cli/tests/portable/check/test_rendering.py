@@ -73,11 +73,11 @@ def test_a_template_that_cfn_lint_refuses(project, change, find):
 
 def test_sam_validates(project, change):
     assert list(sam_validate(project)) == []
-    change("template.yaml", "MemorySize: 1024", "MemorySize: 1")
+    change("template.yaml", "Timeout: 30", "Timeout: 0")
     problems = list(sam_validate(project))
     assert problems
     assert any(
-        "`sam validate --lint`: " in one.text and "1 is less" in one.text for one in problems
+        "`sam validate --lint`: " in one.text and "0 is less" in one.text for one in problems
     )
 
 

@@ -186,7 +186,7 @@ def test_data_goes_on_demand_only(account, run):
 
 def test_log_groups_that_no_stack_has(account, run):
     ours = {
-        "/aws/lambda/portable-api-test-api-EnvControllerFunction-AbC123dEf456",
+        "/aws/lambda/portable-api-test-api-EnvControllerFunction-AbC1",
         "/aws/ecs/containerinsights/portable-api-test-Cluster-AbC123dEf456/performance",
     }
     others = {
