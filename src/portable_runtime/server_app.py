@@ -89,7 +89,7 @@ class ServerApp:
 class Request:
     """One request through the app."""
 
-    started = False  # the response
+    started = complete = False  # the response
     refusal: Refusal | None = None
     size = 0  # bytes of the body so far
 
@@ -112,6 +112,12 @@ class Request:
         except BodyTooLarge:
             if not self.started:
                 await TOO_LARGE.send(self.send)
+        except Exception:
+            # As in a background task. The server would close the connection, on which the load
+            # balancer may just be sending another request: that one would be a 502.
+            if not self.complete:
+                raise
+            logger.exception("Exception in ASGI application")
         finally:
             self.timer.cancel()
 
@@ -143,6 +149,8 @@ class Request:
                 raise RuntimeError(f"{status} is no status of a response: a client waits for it.")
             self.started = True
             self.timer.cancel()
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.complete = True
         return self.send(message)
 
     async def refuse(self) -> None:

@@ -32,6 +32,8 @@ async def app(scope, receive, send):
     body = f"{scope['client'][0]} {scope['scheme']}".encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
+    if scope["path"] == "/after":
+        raise RuntimeError("after the response")
 """
 
 
@@ -116,3 +118,17 @@ def test_a_bad_setting_is_one_sentence_and_status_1(variables, message):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_fault_after_the_response_costs_no_other_request_its_connection(tmp_path):
+    with serving(tmp_path, FORWARDED_ALLOW_IPS="127.0.0.0/24") as (process, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/after")
+        assert connection.getresponse().read()
+        logged = until(process, "after the response")
+        first = connection.sock
+        connection.request("GET", "/")  # on the same connection
+        assert connection.getresponse().status == 200
+        assert connection.sock is first
+        connection.close()
+    assert json.loads(logged)["level"] == "ERROR"
