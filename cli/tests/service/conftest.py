@@ -49,8 +49,12 @@ def run(
     *command: str | Path, cwd: Path, status: int = 0, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and fail with all that it said unless it ends with `status`."""
-    # Without the virtual environment of this run, as in a terminal of its owner.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    # Without what `make` and CI have set, as in a terminal of its owner.
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "CI" and not name.startswith("MAKE")
+    }
     result = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
