@@ -256,5 +256,8 @@ def test_an_app_without_its_health_check_is_told(shop: Service) -> None:
         shop.folder / "copilot/api/manifest.yml", "platform: linux/arm64", "platform: linux/x86_64"
     )
     replace(shop.folder / "src/app/main.py", '@app.get("/healthz"', '@app.get("/health"')
-    text = told(shop, "run", "--port", "0")
-    assert "/healthz" in text
+    said: list[str] = []
+    with running(shop, said) as client:
+        assert client.get("/health").status_code == 200
+    (warning,) = [line for line in said if "fails its health check" in line and "fargate" in line]
+    assert "Give the app a route GET /healthz." in warning
