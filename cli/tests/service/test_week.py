@@ -261,3 +261,47 @@ def test_an_app_without_its_health_check_is_told(shop: Service) -> None:
         assert client.get("/health").status_code == 200
     (warning,) = [line for line in said if "fails its health check" in line and "fargate" in line]
     assert "Give the app a route GET /healthz." in warning
+
+
+def test_a_broken_import_is_told_with_file_and_line(shop: Service) -> None:
+    main = shop.folder / "src/app/main.py"
+    replace(main, '@app.get("/health"', '@app.get("/healthz"')
+    replace(main, "import logging\n", "import logging\nimport nothing_like_it\n")
+    text = told(shop, "run", "--port", "0")
+    assert "nothing_like_it" in text
+    assert re.search(r"app/main\.py\W+(line )?\d+", text), text
+    replace(main, "import nothing_like_it\n", "")
+
+
+def test_more_processes_than_one_are_told(shop: Service) -> None:
+    manifest = shop.folder / "copilot/api/manifest.yml"
+    ours = '"-m", "portable_runtime.server"'
+    other = '"-m", "uvicorn", "app.main:app", "--port", "8081", "--workers", "2"'
+    replace(manifest, ours, other)
+    text = told(shop, "run", "--port", "0")
+    assert "8080" in text and "--workers" in text
+    replace(manifest, other, ours)
+
+
+def test_names_that_disagree_are_faults(shop: Service) -> None:
+    replace(shop.folder / "copilot/.workspace", "application: shop", "application: shoe")
+    replace(shop.folder / "copilot/environments/load/manifest.yml", "name: load", "name: test")
+    found = faults(shop, "--env", "load")
+    assert "'shoe'" in found and "copilot/environments/load/manifest.yml" in found
+    replace(shop.folder / "copilot/.workspace", "application: shoe", "application: shop")
+    replace(shop.folder / "copilot/environments/load/manifest.yml", "name: test", "name: load")
+
+
+def test_a_reader_that_goes_away_ends_the_run(shop: Service) -> None:
+    command = f"{shop.folder}/.venv/bin/portable run --port 0 2>&1 | head -n 3"
+    run("bash", "-c", command, cwd=shop.folder)
+    left = subprocess.run(["pgrep", "-f", str(shop.folder)], capture_output=True, text=True)
+    assert left.stdout == ""
+
+
+def test_a_shift_that_nobody_sees_is_no_success(shop: Service) -> None:
+    said: list[str] = []
+    with running(shop, said) as client:
+        local = ("shift", "--local", "--port", str(client.base_url.port), "--to", "fargate")
+        text = told(shop, *local, "--steps", "100", "--bake", "1s")
+    assert "--min-requests" in text
