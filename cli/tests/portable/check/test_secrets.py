@@ -91,7 +91,8 @@ def test_what_the_page_shows_is_accepted_by_the_real_tools(project, change):
     variable, secret, policy, addon = BLOCKS
     change("template.yaml", LAMBDA_LEVEL, LAMBDA_LEVEL + " " * 10 + variable)
     change(SERVICE, "\nvariables:\n", f"\n{secret}variables:\n")
-    change("template.yaml", "\nOutputs:\n", f"{policy}\nOutputs:\n")
+    last = "                Resource: !GetAtt LogGroup.Arn\n"  # of the ExecutionRole's policies
+    change("template.yaml", last, last + policy)
     (project.root / "copilot/api/addons").mkdir()
     (project.root / "copilot/api/addons/table.yml").write_text(addon)
     (project.root / ".env.example").write_text("DATABASE_PASSWORD=\n")
