@@ -68,7 +68,8 @@ def test_make_run(installed):
         watchdog.cancel()
     reader.join()
     process.stderr.close()
-    assert status in (-signal.SIGINT, 2)  # it is make that was interrupted, after its child ended
+    # `portable run` ends with 0 on Ctrl-C; where make sees the signal first, that is its status.
+    assert status in (0, -signal.SIGINT, 2)
 
 
 def test_another_environment_passes_the_check(installed):
