@@ -13,6 +13,7 @@ from portable.manifests.listener_rules import Rule, listener_rules
 from portable.manifests.reader import Reader, read_yaml
 from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
 from portable.manifests.task import stop_timeout, writable
+from portable.manifests.template import read_template
 from portable.weights import Weights
 
 SAM = "template.yaml"
@@ -124,17 +125,24 @@ def load(root: Path, environment: str, weights: dict[str, int]) -> System:
     `weights` overrides parameters of alb/template.yaml, as in `{"LambdaWeight": 90}`. Raises
     `PortableError` naming file and key for anything missing or refused.
     """
-    samconfig = root / SAMCONFIG
-    alb_parameters = deploy_parameters(samconfig, ALB, environment)
-    alb_parameters |= {name: str(weight) for name, weight in weights.items()}
-    if PLAIN_HTTP in alb_parameters:  # no question here, where TLS ends nowhere
-        alb_parameters[PLAIN_HTTP] = "enabled"
-    sam_parameters = deploy_parameters(samconfig, SAM, environment)
+    sam_parameters = deploy_parameters(root / SAMCONFIG, SAM, environment)
     return System(
         _function(render(root / SAM, sam_parameters)),
         _service(root, environment),
-        _load_balancer(render(root / ALB, alb_parameters)),
+        _load_balancer(render_alb(root, environment, weights)),
     )
+
+
+def render_alb(root: Path, environment: str, weights: dict[str, int]) -> dict[str, Any]:
+    """Return alb/template.yaml with the parameters of `environment`, and with `weights`.
+
+    Whether prod may be plain HTTP is no question where nothing is deployed.
+    """
+    parameters = deploy_parameters(root / SAMCONFIG, ALB, environment)
+    parameters |= {name: str(weight) for name, weight in weights.items()}
+    if PLAIN_HTTP in read_template(root, ALB).get("Parameters", {}):
+        parameters[PLAIN_HTTP] = "enabled"
+    return render(root / ALB, parameters)
 
 
 def _function(template: dict[str, Any]) -> Function:

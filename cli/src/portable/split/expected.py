@@ -7,9 +7,8 @@ from typing import Any
 
 from portable.errors import PortableError
 from portable.local.operate.control import NoLocalRun
-from portable.manifests.cloudformation import render
-from portable.manifests.samconfig import SAMCONFIG, deploy_parameters
-from portable.manifests.system import ALB
+from portable.manifests.samconfig import SAMCONFIG
+from portable.manifests.system import ALB, render_alb
 from portable.weights import Weights
 
 State = Mapping[str, Any]
@@ -51,8 +50,7 @@ def of_local_run(port: int, ask: Callable[[int, str], State]) -> Expected | None
 
 def of_samconfig(root: Path, environment: str) -> Expected:
     """Return the weights that the ALB stack of `environment` is deployed with."""
-    given = deploy_parameters(root / SAMCONFIG, ALB, environment)
-    values = render(root / ALB, given)["Parameters"]  # with the template's defaults and rules
+    values = render_alb(root, environment, {})["Parameters"]  # with the template's defaults
     found = []
     for name in ("LambdaWeight", "FargateWeight"):
         if name not in values:
