@@ -75,7 +75,7 @@ def test_override(client):
 
 def project(root: Path, folder: Path, settings: str, **files: str) -> Path:
     """Return a service in `folder`, with tests of its own."""
-    for name in ("template.yaml", "samconfig.toml"):
+    for name in ("template.yaml", "samconfig.toml", "requirements.txt"):
         shutil.copy(root / name, folder)
     for name in ("alb", "copilot", "src"):
         shutil.copytree(root / name, folder / name)

@@ -89,6 +89,8 @@ def _words(record: dict[str, Any], message: str) -> str:
 
 
 def _traceback(record: dict[str, Any]) -> str:
+    if record.get("errorType") == "SettingsError":
+        return ""  # the sentence names the variable, which no line of the code does
     text = record.get("exception")
     if not text and record.get("stackTrace"):
         frames = record["stackTrace"]

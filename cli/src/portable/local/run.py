@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,8 +162,23 @@ async def run_until_signal(options: Options, view: View) -> None:
     running = asyncio.create_task(run(options, view))
     view.on_closed = running.cancel
     _on_signals(running.cancel)
+    _on_reader_gone(running.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await running
+
+
+def _on_reader_gone(react: Callable[[], object]) -> None:
+    """Call `react` when the output is a pipe that nobody reads any more, also while all is quiet."""
+    loop = asyncio.get_running_loop()
+
+    def gone(descriptor: int) -> None:
+        loop.remove_reader(descriptor)
+        react()
+
+    for stream in (sys.stdout, sys.stderr):
+        descriptor = stream.fileno()
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            loop.add_reader(descriptor, gone, descriptor)  # an error wakes a reader
 
 
 def _kill_on_second_signal(launcher: Launcher) -> None:

@@ -7,9 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable
 
-import httpx
-import pytest
-
 from tests.portable.local_run import PORTABLE, ROOT, LocalRun, all_processes, descendants
 
 SAMPLE = ("--app", "cli.tests.portable.sample_app:app")
@@ -38,22 +35,18 @@ def test_sigkill_leaves_nothing_behind() -> None:
 
 
 def test_a_reader_that_goes_away_ends_the_run() -> None:
-    """As in `portable run | head -3`: the pipe is broken with the fourth line."""
+    """As in `portable run | head -3`, also where there is no fourth line to break the pipe."""
     command = [PORTABLE, "run", "--port", "0", *SAMPLE, "--quiet"]
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None and process.stderr is not None
-    url = ""
-    while not url:
-        line = process.stderr.readline().decode()
+    line = b""
+    while b"Listening on " not in line:
+        line = process.stderr.readline()
         assert line, "it ended"
-        url = line.partition("Listening on ")[2].strip()
     started = descendants(process.pid)
     process.stdout.close()
-    with pytest.raises(httpx.TransportError):  # no hang: the listener is closed
-        while True:
-            httpx.get(url, trust_env=False, timeout=60)
     told = process.stderr.read().decode()
     assert process.wait(60) == 0
     process.stderr.close()
