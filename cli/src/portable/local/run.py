@@ -168,7 +168,7 @@ async def run_until_signal(options: Options, view: View) -> None:
 
 
 def _on_reader_gone(react: Callable[[], object]) -> None:
-    """Call `react` when the output is a pipe that nobody reads any more, also while all is quiet."""
+    """Call `react` when the output is a pipe that nobody reads any more, even if all is quiet."""
     loop = asyncio.get_running_loop()
 
     def gone(descriptor: int) -> None:
