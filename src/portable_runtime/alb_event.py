@@ -9,6 +9,7 @@ import base64
 import re
 import reprlib
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import unquote
@@ -104,7 +105,7 @@ def _headers(event: dict[str, Any]) -> list[tuple[bytes, bytes]]:
         (key.encode(), value.encode())
         for name, values in given.items()
         if (key := name.lower()) not in CONNECTION_HEADERS
-        for value in _list(values)
+        for value in (values if type(values) is list else _list(values))
     ]
 
 
@@ -132,6 +133,7 @@ def _query_string(event: dict[str, Any]) -> bytes:
     return "&".join(pairs).encode()
 
 
+@lru_cache(32)  # few names, in most requests the same one
 def _server(host: str, port: str) -> tuple[str, int] | None:
     """Return a host that is a name or an address, and its port; any other text is no server."""
     found = HOST.fullmatch(host)

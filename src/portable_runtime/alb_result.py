@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 """
 
 import base64
+from functools import lru_cache
 from typing import Any
 
 from mangum.handlers.alb import case_mutated_headers
@@ -64,18 +65,23 @@ def _text(body: bytes, headers: dict[str, list[str]]) -> str | None:
     """Return `body` as text, None where it has to be base64."""
     if not body:
         return ""
-    media_type = headers.get("content-type", [""])[-1].partition(";")[0].strip().lower()
-    is_text = (
-        media_type.startswith("text/")
-        or media_type in TEXT_TYPES
-        or media_type.endswith(("+json", "+xml"))
-    )
-    if not is_text or "content-encoding" in headers:
+    content_type = headers.get("content-type", [""])[-1]
+    if not _is_text(content_type) or "content-encoding" in headers:
         return None
     try:
         return body.decode()
     except UnicodeDecodeError:
         return None
+
+
+@lru_cache
+def _is_text(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return (
+        media_type.startswith("text/")
+        or media_type in TEXT_TYPES
+        or media_type.endswith(("+json", "+xml"))
+    )
 
 
 def _single_values(headers: dict[str, list[str]]) -> dict[str, str]:
