@@ -17,7 +17,6 @@ export AWS_REGION := $(REGION)
 export AWS_DEFAULT_REGION := $(REGION)
 endif
 
-UV_VERSION := 0.13.9
 LOCKS := requirements-dev.txt
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -84,7 +83,9 @@ install: .venv/installed ## .venv, with what is locked
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv (once)"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@sed -n '/^uv==/,/^ *#/p' $(firstword $(LOCKS)) > .venv/uv.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 	@uv pip sync --quiet --python .venv/bin/python --require-hashes $(LOCKS)
 	@uv pip install --quiet --python .venv/bin/python --no-deps --editable . --requirements pyproject.toml --extra dev
+	@.venv/bin/python -m portable.check.published
 	@touch $@

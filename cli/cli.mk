@@ -2,8 +2,10 @@
 SKIPS ?= allowed
 LOCKS += cli/requirements-dev.txt
 BENCH := cli/benchmarks
+SCAN := cli/scanners
+SCANNERS := $(patsubst $(SCAN)/%.in,%,$(wildcard $(SCAN)/*.in))
 
-.PHONY: bench rehearse
+.PHONY: bench rehearse scan
 
 test:: .venv/installed
 	@cd cli && pytest --skips=$(SKIPS) $(ARGS)
@@ -17,9 +19,19 @@ rehearse: .venv/installed ## what the README says of deployment, against an emul
 bench: $(BENCH)/.venv/installed ## what it costs, next to the alternatives (ARGS="--list")
 	@cd cli && benchmarks/.venv/bin/python -m benchmarks $(ARGS)
 
+scan: .venv/installed $(SCANNERS:%=$(SCAN)/.venv/%/installed) ## security scanners, against what is accepted
+	@cd cli && python -m scanners
+
 lock:: .venv/installed
 	$(COMPILE) -c requirements-dev.txt --extra dev cli/pyproject.toml -o cli/requirements-dev.txt
 	$(COMPILE) -c requirements-dev.txt $(BENCH)/requirements.in -o $(BENCH)/requirements.txt
+	$(foreach name,$(SCANNERS),$(COMPILE) $(SCAN)/$(name).in -o $(SCAN)/$(name).txt &&) true
+
+$(SCAN)/.venv/%/installed: $(SCAN)/%.txt .venv/installed
+	@echo "Installing into $(SCAN)/.venv/$* (once)"
+	@uv venv --quiet --clear --python .venv/bin/python $(SCAN)/.venv/$*
+	@uv pip sync --quiet --python $(SCAN)/.venv/$*/bin/python --require-hashes $<
+	@touch $@
 
 $(BENCH)/.venv/installed: .venv/installed requirements.txt $(BENCH)/requirements.txt
 	@echo "Installing into $(BENCH)/.venv (once)"

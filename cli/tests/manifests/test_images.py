@@ -1,4 +1,4 @@
-"""The commands that let old images expire, given to an emulated AWS.
+"""The commands that let old images expire and new ones be scanned, given to an emulated AWS.
 
 AWS's own command is no package of ours; its options are the API's parameters, so boto3 stands in.
 """
@@ -30,13 +30,17 @@ def give(words: list[str]) -> Any:
     given = dict(zip(options[::2], options[1::2], strict=True))
     output = {given.pop(option, None) for option in ("--query", "--output")}
     assert output <= {None, "repositories[].repositoryName", "text"}
-    return getattr(client, method)(**{names[key[2:]]: value for key, value in given.items()})
+    lists = {name for name, kind in shape.input_shape.members.items() if kind.type_name == "list"}
+    values = {names[key[2:]]: value for key, value in given.items()}
+    return getattr(client, method)(
+        **{name: json.loads(value) if name in lists else value for name, value in values.items()}
+    )
 
 
-def test_commands_leave_a_rule_that_ecr_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_are_accepted_by_ecr(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "offline")
-    look, put = COMMANDS
+    look, put, scan = COMMANDS
     name = put[put.index("--repository-name") + 1]
     with mock_aws():
         ecr = boto3.client("ecr", region_name="us-east-1")
@@ -44,9 +48,14 @@ def test_commands_leave_a_rule_that_ecr_accepts(monkeypatch: pytest.MonkeyPatch)
         assert [found["repositoryName"] for found in give(look)["repositories"]] == [name]
         give(put)
         policy = json.loads(ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"])
+        give(scan)
+        scanned = ecr.get_registry_scanning_configuration()["scanningConfiguration"]
     (rule,) = policy["rules"]
     assert rule["selection"]["countNumber"] == 30, "as the text says"
     assert rule["action"] == {"type": "expire"}
+    [every] = scanned["rules"]
+    assert (scanned["scanType"], every["scanFrequency"]) == ("BASIC", "SCAN_ON_PUSH")
+    assert every["repositoryFilters"] == [{"filter": "*", "filterType": "WILDCARD"}]
 
 
 def test_name_of_the_repository_of_sam_begins_with_that_of_its_stack() -> None:

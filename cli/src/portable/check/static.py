@@ -8,6 +8,7 @@ from portable.check.manifests import manifests, secrets, variables
 from portable.check.names import names
 from portable.check.outcome import Outcome, Status, outcome, skipped
 from portable.check.project import Project
+from portable.check.published import copilot
 from portable.check.rendering import copilot_package
 from portable.check.samconfig import samconfig, topics
 from portable.check.stacks import unknown_imports
@@ -30,6 +31,7 @@ def static(project: Project, docker_lost: Severity = Severity.WARNING) -> list[O
             outcome("variables", "both sides have the same", variables, project),
             outcome("secrets", "both sides have the same", secrets, project),
             outcome("alarms", "somebody is told", topics, project),
+            outcome("copilot", "AWS's own file", copilot, project),
             outcome("docker", "engine, buildx", lambda _: docker(docker_lost), project),
         ]
         return [*quick, validated.result(), *rendered.result()]

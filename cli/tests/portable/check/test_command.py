@@ -8,7 +8,8 @@ from pathlib import Path
 
 PORTABLE = Path(sys.executable).with_name("portable")
 ORDER = [
-    *("names", "samconfig.toml", "manifests", "variables", "secrets", "alarms", "docker"),
+    *("names", "samconfig.toml", "manifests", "variables", "secrets", "alarms"),
+    *("copilot", "docker"),
     *("sam validate", "copilot package", "cfn-lint", "imports"),
 ]
 
@@ -33,7 +34,7 @@ def test_all_is_well_in_a_project_that_is_ready(copy):
     for name in ORDER:
         assert f" {name} " in done.stdout
     assert "✘" not in done.stdout
-    assert "11 checks: 0 faults, " in done.stdout
+    assert "12 checks: 0 faults, " in done.stdout
     assert "environments prod, test" in done.stdout
 
 

@@ -1,0 +1,1 @@
+"""Security scanners over the whole repository, each in an environment of its own."""
