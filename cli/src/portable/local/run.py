@@ -63,14 +63,17 @@ async def run(options: Options, view: View) -> None:
     system = secrets.filled(system, options.root, options.variables)
     if options.debug:
         system = patient(system)
+
+    def output(name: str, line: str) -> None:
+        view.output(name, line)
+        operations.metrics.line(line)
+
     launcher: Launcher
     if options.docker:
-        launcher = DockerLauncher(system, options.variables, view.output)
+        launcher = DockerLauncher(system, options.variables, output)
     else:
         kind = DebugLauncher if options.debug else HostLauncher
-        launcher = kind(
-            system, options.root, options.app, options.variables, view.output, view.progress
-        )
+        launcher = kind(system, options.root, options.app, options.variables, output, view.progress)
     groups = target_groups(system, launcher, 1 if options.debug else options.max_sandboxes, view)
     if options.debug:
         groups[1].START_TIMEOUT = DAY

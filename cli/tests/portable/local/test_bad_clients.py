@@ -82,3 +82,17 @@ def test_what_follows_an_ambiguous_request_is_not_read(runs: tuple[LocalRun, Loc
     ambiguous = POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS
     for run in runs:
         assert talk(run, ambiguous + GET + b"\r\n").count(b"HTTP/1.1 ") == 1
+
+
+def test_responses_that_only_lambda_refuses_drive_no_failover() -> None:
+    """They are a 500 of Lambda and a 200 of Fargate; the alarm of a person still goes off."""
+    with local_run(*SAMPLE, "--failover", "--alarm-period", "1") as run, run.client() as client:
+        statuses = []
+        while not any("portable-api-test-lambda-errors is in ALARM" in line for line in run.err):
+            statuses += [client.get("/bytes/1100000").status_code for _ in range(20)]
+            assert len(statuses) < 2000, "the alarm never went off"
+        # As many again: four minutes of the failover's own alarm.
+        statuses += [client.get("/bytes/1100000").status_code for _ in range(len(statuses))]
+        assert {200, 500} == set(statuses)
+        assert 500 in statuses[-20:]
+        assert not any("moved all weight" in line for line in run.err)

@@ -51,6 +51,11 @@ class Metrics:
         for metric, value in measured:
             self._add(access.group, metric, value)
 
+    def line(self, text: str) -> None:
+        """Count a line of the function's log group, as the filter of `LambdaTooLarge` does."""
+        if '"refused_bytes": ' in text:
+            self._add("lambda", "LambdaTooLarge", 1)
+
     def sample(self) -> None:
         """Record the health of the targets, as of now."""
         for side, hosts in self.groups.items():

@@ -132,3 +132,10 @@ def test_what_is_old_is_forgotten_and_what_is_much_is_only_counted():
     clock.now += metrics.KEPT + 1
     metrics.record(access())
     assert list(metrics.slots) == [100 + metrics.KEPT + 1]
+
+
+def test_a_response_that_lambda_cannot_give_is_counted_by_its_line():
+    metrics = Metrics({}, Clock())
+    metrics.line('{"level": "ERROR", "message": "The response is ...", "refused_bytes": 1200000}')
+    metrics.line('{"level": "INFO", "message": "\\"refused_bytes\\": 1200000"}')
+    assert metrics.statistic("lambda", "LambdaTooLarge", "Sum", 100, 101) == 1
