@@ -27,7 +27,9 @@ from portable.local.operate.expressions import evaluate
 from portable.manifests.alarms import ALIAS
 from portable.manifests.cloudformation import render
 from portable_runtime import request_log
+from portable_runtime.alb_result import MAX_RESULT
 from portable_runtime.logs import JSONFormatter
+from portable_runtime.marshaller import Marshaller
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
@@ -150,6 +152,7 @@ def test_deploys_a_published_function_with_its_logs_its_role_and_its_rollout(
         "AWS::Lambda::Function",
         "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",
+        "AWS::Logs::MetricFilter",
         "AWS::Logs::MetricFilter",
         "AWS::Logs::MetricFilter",
     ]
@@ -337,6 +340,30 @@ def test_metrics_are_made_of_the_request_lines_by_version(
     assert watched["Namespace"] == transformation["MetricNamespace"]
     assert watched["MetricName"] == transformation["MetricName"]
     assert [item["Name"] for item in watched["Dimensions"]] == [dimension["Key"]]
+
+
+def test_the_metric_of_the_failover_counts_the_lines_of_refused_responses(
+    translated: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = translated["Resources"]["TooLargeResponses"]["Properties"]
+    assert made["LogGroupName"] == {"Ref": "LogGroup"}
+    pattern = re.fullmatch(r"\{ \$\.(\w+) > 0 \}", made["FilterPattern"])
+    assert pattern
+    response = {"statusCode": 200, "body": "x" * MAX_RESULT, "isBase64Encoded": False}
+    Marshaller().marshal_response({**response, "headers": {}})
+    (record,) = caplog.records
+    assert json.loads(JSONFormatter("lambda").format(record))[pattern[1]] > MAX_RESULT
+
+    (transformation,) = made["MetricTransformations"]
+    assert "Dimensions" not in transformation
+    alarms = yaml_parse((ROOT / "alb/alarms.yaml").read_text())["Resources"]
+    (watched,) = (
+        item["MetricStat"]["Metric"]
+        for item in alarms["LambdaDownErrors"]["Properties"]["Metrics"]
+        if item["Id"] == "too_large"
+    )
+    assert watched["Namespace"] == transformation["MetricNamespace"]
+    assert watched["MetricName"] == transformation["MetricName"]
 
 
 def unbounded(role: dict[str, Any]) -> list[object]:
