@@ -5,13 +5,18 @@ stands here, committed or not.
 """
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[3]
@@ -69,6 +74,45 @@ def run(
     )
     assert result.returncode == status, said
     return result
+
+
+@contextmanager
+def running(folder: Path, said: list[str], *command: str) -> Iterator[httpx.Client]:
+    """Run both sides for the block, with SIGINT at its end as from a terminal.
+
+    What `command` says is added to `said`.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr
+    watchdog = threading.Timer(120, os.killpg, (process.pid, signal.SIGKILL))
+    watchdog.start()
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if found := re.match(r"Listening on (\S+)", line):
+                break
+        else:
+            pytest.fail("".join(said))
+        reader = threading.Thread(target=said.extend, args=(process.stderr,))
+        reader.start()
+        with httpx.Client(base_url=found[1], trust_env=False) as client:
+            yield client
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        status = process.wait(60)
+        watchdog.cancel()
+    reader.join()
+    process.stderr.close()
+    # `portable run` ends with 0 on Ctrl-C; where make sees the signal first, that is its status.
+    assert status in (0, -signal.SIGINT, 2)
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -1,19 +1,15 @@
 """The service as its owner uses it: each command is run, none is imitated."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import threading
 
-import httpx
 import pytest
 
 from portable.check.names import names
 from portable.check.project import Project, folders
 from tests.docker.conftest import base_image, docker_engine, run
 from tests.service.conftest import run as run_in
+from tests.service.conftest import running
 
 __all__ = ["base_image", "docker_engine", "run"]
 
@@ -37,39 +33,10 @@ def test_make_lint(installed):
 
 
 def test_make_run(installed):
-    """Until each side has answered once, and with SIGINT as from a terminal."""
-    process = subprocess.Popen(
-        ["make", "run", "ARGS=--port 0"],
-        cwd=installed.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stderr
-    watchdog = threading.Timer(120, os.killpg, (process.pid, signal.SIGKILL))
-    watchdog.start()
-    try:
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if found := re.match(r"Listening on (\S+)", line):
-                break
-        else:
-            pytest.fail("".join(said))
-        reader = threading.Thread(target=process.stderr.read)
-        reader.start()
-        answers = {httpx.get(found[1], trust_env=False).json() for _ in range(100)}
-        assert answers == {"Orders of lambda", "Orders of ecs"}
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        status = process.wait(60)
-        watchdog.cancel()
-    reader.join()
-    process.stderr.close()
-    # `portable run` ends with 0 on Ctrl-C; where make sees the signal first, that is its status.
-    assert status in (0, -signal.SIGINT, 2)
+    """Until each side has answered once."""
+    with running(installed.folder, [], "make", "run", "ARGS=--port 0") as client:
+        answers = {client.get("/").json() for _ in range(100)}
+    assert answers == {"Orders of lambda", "Orders of ecs"}
 
 
 def test_another_environment_passes_the_check(installed):

@@ -4,20 +4,15 @@ The tests are the days, one after the other, on one service.
 """
 
 import json
-import os
 import re
-import signal
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.service.conftest import DATA, Service, commit, copier, git, replace, run
+from tests.service.conftest import DATA, Service, commit, copier, git, replace, run, running
 
+RUN = (".venv/bin/portable", "run", "--port", "0")
 SETTINGS = """
     greeting: str
     api_key: SecretStr
@@ -118,40 +113,6 @@ def faults(service: Service, *options: str, status: int = 1) -> str:
     return "\n".join(each["text"] for each in found if each["severity"] == "fault")
 
 
-@contextmanager
-def running(service: Service, said: list[str]) -> Iterator[httpx.Client]:
-    """Run both sides for the block; what the run says is added to `said`."""
-    process = subprocess.Popen(
-        [service.folder / ".venv/bin/portable", "run", "--port", "0"],
-        cwd=service.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stderr
-    watchdog = threading.Timer(120, os.killpg, (process.pid, signal.SIGKILL))
-    watchdog.start()
-    try:
-        for line in process.stderr:
-            said.append(line)
-            if found := re.match(r"Listening on (\S+)", line):
-                break
-        else:
-            pytest.fail("".join(said))
-        reader = threading.Thread(target=said.extend, args=(process.stderr,))
-        reader.start()
-        with httpx.Client(base_url=found[1], trust_env=False) as client:
-            yield client
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-        watchdog.cancel()
-    reader.join()
-    process.stderr.close()
-
-
 def test_a_setting_that_nobody_gives_is_named(shop: Service) -> None:
     settings = shop.folder / "src/app/settings.py"
     settings.write_text(settings.read_text().rstrip() + "\n" + SETTINGS)
@@ -215,7 +176,7 @@ def test_routes_authentication_uploads_and_a_rule_for_streams(shop: Service) -> 
     replace(shop.folder / "alb/template.yaml", "Outputs:\n", f"{RULE.lstrip(chr(10))}Outputs:\n")
     key = {"x-api-key": "of the tests", "origin": "https://example.com"}
     said: list[str] = []
-    with running(shop, said) as client:
+    with running(shop.folder, said, *RUN) as client:
         answers = [client.post("/notes", json={"text": "x"}, headers=key) for _ in range(20)]
         assert {answer.status_code for answer in answers} == {201}
         allowed = {answer.headers["access-control-allow-origin"] for answer in answers}
@@ -257,7 +218,7 @@ def test_an_app_without_its_health_check_is_told(shop: Service) -> None:
     )
     replace(shop.folder / "src/app/main.py", '@app.get("/healthz"', '@app.get("/health"')
     said: list[str] = []
-    with running(shop, said) as client:
+    with running(shop.folder, said, *RUN) as client:
         assert client.get("/health").status_code == 200
     (warning,) = [line for line in said if "fails its health check" in line and "fargate" in line]
     assert "Give the app a route GET /healthz." in warning
@@ -301,7 +262,7 @@ def test_a_reader_that_goes_away_ends_the_run(shop: Service) -> None:
 
 def test_a_shift_that_nobody_sees_is_no_success(shop: Service) -> None:
     said: list[str] = []
-    with running(shop, said) as client:
+    with running(shop.folder, said, *RUN) as client:
         local = ("shift", "--local", "--port", str(client.base_url.port), "--to", "fargate")
         text = told(shop, *local, "--steps", "100", "--bake", "1s")
     assert "--min-requests" in text
