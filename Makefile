@@ -56,6 +56,7 @@ deploy: .venv/installed ## everything, in this order (ENV=prod)
 	sam deploy$(FUNCTION)
 	sam deploy --config-env alb-$(ENV)
 	sam deploy --config-env alarms-$(ENV)
+	IMAGE=$$(portable image --env $(ENV)) && export IMAGE && \
 	copilot svc deploy --name $(SERVICE) --env $(ENV)
 
 weights: .venv/installed ## shift traffic to the two weights of samconfig.toml (ENV=prod)

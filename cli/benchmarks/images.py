@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -33,7 +34,8 @@ class Image:
     def build(self) -> None:
         """Build the image; raise `BuildFailed`."""
         before = docker("images", "--quiet", self.tag).strip()
-        docker("build", "--quiet", "--tag", self.tag, str(self.folder))
+        argument = ("--build-arg", f"PYTHON_IMAGE={base()}")
+        docker("build", "--quiet", *argument, "--tag", self.tag, str(self.folder))
         if before and before != docker("images", "--quiet", self.tag).strip():
             with contextlib.suppress(BuildFailed):  # something else is built on it: it stays
                 docker("rmi", "--no-prune", before)
@@ -55,9 +57,10 @@ class Image:
 
 
 def base() -> str:
-    """Return the name of the project's base image."""
-    [name] = re.findall(r"^ARG PYTHON_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    return name
+    """Return the name of the base image: what PYTHON_IMAGE names, else the project's own."""
+    text = (ROOT / "Dockerfile").read_text()
+    [name] = re.findall(r"^ARG PYTHON_IMAGE=(.+)$", text, re.MULTILINE)
+    return os.environ.get("PYTHON_IMAGE") or name
 
 
 def images(folder: Path) -> list[Image]:
@@ -66,7 +69,7 @@ def images(folder: Path) -> list[Image]:
     (folder / "base/Dockerfile").write_text(f"FROM {base()}\n")
     ours = folder / "ours"
     ours.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "requirements.txt"):
+    for name in ("Dockerfile", ".dockerignore", "requirements.txt", "strip.py"):
         shutil.copy(ROOT / name, ours)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "src", ours / "src", ignore=ignored)

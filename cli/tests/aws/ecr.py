@@ -59,6 +59,11 @@ class Ecr(Service):
             self.registry.manifest(name, reference or "latest")
         )
 
+    def resolved(self, image: str) -> str:
+        """Return the URI of an image that is there by its digest."""
+        repository, _, tag = image.rpartition(":")
+        return f"{repository}@{self.registry.tags(repository.removeprefix(f'{self.host}/'))[tag]}"
+
     # Operations.
 
     def create_repository(self, parameters: dict[str, Any]) -> dict[str, Any]:

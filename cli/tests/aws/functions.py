@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.aws.actors import Made, OnlySchema, Resource, ResourceFailed
 from tests.aws.ecr import Ecr
+from tests.aws.errors import AwsError
 from tests.aws.service import Service
 
 
@@ -50,6 +51,19 @@ class Functions(Service):
             and fnmatchcase(source, found.get("SourceArn", "*"))
             for found in self.permissions.values()
         )
+
+    def get_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        name, _, alias = parameters["FunctionName"].removeprefix(self.prefix).partition(":")
+        number = self.aliases.get(f"{self.arn(name)}:{alias}")
+        if number is None:
+            text = f"Function not found: {self.arn(parameters['FunctionName'])}"
+            raise AwsError("ResourceNotFoundException", text, 404)
+        image = self.versions[name][int(number) - 1]["Code"]["ImageUri"]
+        code = {"RepositoryType": "ECR", "ImageUri": image}
+        return {
+            "Configuration": {"FunctionName": name, "Version": number},
+            "Code": {**code, "ResolvedImageUri": self.ecr.resolved(image)},
+        }
 
     def check_code(self, properties: dict[str, Any]) -> None:
         """Raise ResourceFailed if the image is not there."""

@@ -20,6 +20,7 @@ OURS = {
     "ecr": "ecr",
     "ecs": "ecs",
     "elasticloadbalancing": "elbv2",
+    "lambda": "lambda",
     "monitoring": "cloudwatch",
     "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",

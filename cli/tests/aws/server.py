@@ -129,6 +129,7 @@ class Account:
                 "ecr": self.ecr,
                 "ecs": self.ecs,
                 "elbv2": self.elbv2,
+                "lambda": self.functions,
                 "resourcegroupstaggingapi": self.tagging,
                 "service-quotas": self.quotas,
             },

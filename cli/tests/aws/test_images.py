@@ -1,7 +1,10 @@
 """Images: the real docker client and the real registry, behind ECR's own name."""
 
+import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -101,3 +104,43 @@ def test_that_a_repository_has_to_be_there(
     docker("rmi", other)
     assert answer.returncode == 1
     assert "name 'app/other' does not exist" in answer.stderr
+
+
+def _in_folder(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).with_name("portable"), "image", "--env", "test"]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_that_portable_names_the_image_of_a_function_by_its_digest(
+    image: str, docker: Docker, logged_in: None, ecr, account_with_images: Account, root: Path
+) -> None:
+    missing = _in_folder(root, account_with_images.environment)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("portable: there is no stack portable-api-lambda-test in ")
+
+    assert docker("push", image).returncode == 0
+    function = {
+        "Role": "arn:aws:iam::123456789012:role/r",
+        "PackageType": "Image",
+        "Code": {"ImageUri": image},
+    }
+    version = {"FunctionName": {"Ref": "Function"}}
+    number = {"Fn::GetAtt": ["Version", "Version"]}
+    alias = {**version, "FunctionVersion": number, "Name": "live"}
+    template = {
+        "Resources": {
+            "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
+            "Version": {"Type": "AWS::Lambda::Version", "Properties": version},
+            "Alias": {"Type": "AWS::Lambda::Alias", "Properties": alias},
+        },
+        "Outputs": {"FunctionAlias": {"Value": {"Ref": "Alias"}}},
+    }
+    account_with_images.client("cloudformation").create_stack(
+        StackName="portable-api-lambda-test", TemplateBody=json.dumps(template)
+    )
+    done = _in_folder(root, account_with_images.environment)
+    [found] = ecr.describe_images(repositoryName="app/api")["imageDetails"]
+    assert done.stdout == f"{image.rpartition(':')[0]}@{found['imageDigest']}\n", done.stderr
+    assert account_with_images.ecr.has(done.stdout.strip())

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
+from botocore.model import ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 
 from tests.aws.errors import AwsError
+from tests.aws.service import NotAnswered
 
 SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request")
 
@@ -38,13 +40,13 @@ def scope(headers: Mapping[str, str]) -> Scope | None:
 
 
 class Operation:
-    """One request, query or JSON: `name` and `parameters`, in botocore's shapes."""
+    """One request, query, JSON or REST: `name` and `parameters`, in botocore's shapes."""
 
     def __init__(self, service: str, request: Request) -> None:
         """`service` by botocore's name."""
         model = get_service_model(service)
         self.protocol = determine_request_protocol(model, request.content_type)
-        self.name = _name(request)
+        self.name, path = _name(request, model)
         self.model = model.operation_model(self.name)
         parser = PROTOCOL_PARSERS[self.protocol](self.model)
         self.parameters: dict[str, Any] = parser.parse(
@@ -54,7 +56,7 @@ class Operation:
                 "headers": request.headers,
                 "body": request.data,
                 "url_path": request.path,
-                "url_params": {},
+                "url_params": path,
             }
         )
         self.service = service
@@ -72,7 +74,7 @@ class Operation:
 
     def error(self, error: AwsError) -> Answer:
         """Return the answer with an error."""
-        if self.protocol == "json":
+        if self.protocol in ("json", "rest-json"):
             body = json.dumps({"__type": error.code, "message": error.message})
             return error.status, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
         kind = "Sender" if error.status < 500 else "Receiver"
@@ -81,6 +83,16 @@ class Operation:
         return error.status, {"Content-Type": "text/xml"}, f"{text}</ErrorResponse>".encode()
 
 
-def _name(request: Request) -> str:
-    target = request.headers.get("X-Amz-Target")
-    return target.rpartition(".")[2] if target else request.values["Action"]
+def _name(request: Request, model: ServiceModel) -> tuple[str, dict[str, str]]:
+    """Return which operation a request is for, and the parameters that its path holds."""
+    if target := request.headers.get("X-Amz-Target"):
+        return target.rpartition(".")[2], {}
+    if not str(model.protocol).startswith("rest"):
+        return request.values["Action"], {}
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", http["requestUri"].partition("?")[0])
+        found = re.fullmatch(pattern, request.path)
+        if found and http["method"] == request.method:
+            return name, found.groupdict()
+    raise NotAnswered(model.service_name, f"{request.method} {request.path}")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.docker.base_image import ARGUMENT, chosen, project
 
 ROOT = Path(__file__).parents[3]
 IMAGE = "apifunction:latest"  # `sam build` names it for the function's logical id
@@ -51,14 +52,16 @@ def docker_engine(run: Run) -> None:
 
 
 @pytest.fixture(scope="session")
-def base_image(docker_engine: None, run: Run) -> None:
-    """Skip where the base image is neither on this machine nor to be had."""
-    [base] = re.findall(r"^ARG PYTHON_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+def base_image(docker_engine: None, run: Run) -> str:
+    """The image to build on; skip where it is neither on this machine nor to be had."""
+    base = chosen()
     if run("docker", "image", "inspect", base, check=False).returncode:
         pull = run("docker", "pull", base, check=False)
         if pull.returncode:
             reason = pull.stderr.strip().splitlines()[-1]
-            pytest.skip(f"{base} cannot be pulled; .ci/base-image makes a stand-in: {reason}")
+            stand_in = f"`.ci/base-image {base}` makes a stand-in: set {ARGUMENT} to its name"
+            pytest.skip(f"{base} cannot be pulled; {stand_in}: {reason}")
+    return base
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +73,12 @@ def sam() -> Path:
 
 @pytest.fixture(scope="session")
 def built_template(
-    base_image: None, sam: Path, run: Run, tmp_path_factory: pytest.TempPathFactory
+    base_image: str, sam: Path, run: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Build the image as the Lambda side does, with the classic builder; return SAM's template."""
     build = tmp_path_factory.mktemp("sam-build")
-    run(sam, "build", "--build-dir", build)
+    template = project(tmp_path_factory.mktemp("project")) / "template.yaml"
+    run(sam, "build", "--template", template, "--build-dir", build)
     return build / "template.yaml"
 
 
@@ -84,7 +88,7 @@ def image(built_template: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def buildkit(base_image: None, run: Run) -> Callable[[Path, str], str]:
+def buildkit(base_image: str, run: Run) -> Callable[[Path, str], str]:
     """Build with BuildKit; skip where no docker client can.
 
     Since version 23 the client needs its buildx plugin for that, before it needs none.
@@ -102,7 +106,8 @@ def buildkit(base_image: None, run: Run) -> Callable[[Path, str], str]:
         pytest.skip("no docker client with BuildKit: install the buildx plugin")
 
     def build(context: Path, tag: str) -> str:
-        run(*command, "--tag", tag, context, DOCKER_BUILDKIT="1")
+        argument = ("--build-arg", f"{ARGUMENT}={base_image}")
+        run(*command, *argument, "--tag", tag, context, DOCKER_BUILDKIT="1")
         return tag
 
     return build

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from portable.manifests.agreement import TEMPORARY
+from tests.docker.base_image import project
 
 ROOT = Path(__file__).parents[3]
 MANIFEST = yaml.safe_load((ROOT / "copilot/api/manifest.yml").read_text())
@@ -53,11 +53,8 @@ def layers(run, image):
 @pytest.fixture(scope="module")
 def changed_image(buildkit, buildkit_image, run, tmp_path_factory):
     """Built from a checkout that only its owner can read, with one line more in the app."""
-    context = tmp_path_factory.mktemp("checkout")
-    for name in ["Dockerfile", ".dockerignore", "requirements.txt"]:
-        shutil.copy2(ROOT / name, context)
+    context = project(tmp_path_factory.mktemp("checkout"))
     source = context / "src"
-    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
     with (source / "app/main.py").open("a") as app:
         app.write("# changed\n")
     for path in [source, *source.rglob("*")]:

@@ -1,10 +1,12 @@
 """What the rehearsal goes through, one function after the other, on one stage."""
 
+import re
 import uuid
 
-from tests.rehearsal.chapters import commands, mentioned
+from tests.rehearsal.chapters import ROOT, commands, mentioned
 from tests.rehearsal.stage import Running, Stage
 
+OPERATE = ROOT / "cli/docs/operate.md"
 # A minute of the bake is half a second here, in which no request can be counted.
 COUNT = " --min-requests 0"
 
@@ -189,8 +191,30 @@ def make_deploy(stage: Stage) -> None:
         stage.account.cloudformation.failures[resource] = f"{resource} is broken"
         stage.run(command, status=2)
         assert not stage.account.cloudformation.failures, f"{resource} was never made"
+    stage.edit("copilot/api/manifest.yml", *_location(stage))
     stage.run(command)
+    one_image(stage)
     assert set(stage.left().stacks.values()) <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+def one_image(stage: Stage) -> None:
+    """Both sides run the same digest, which is in one repository alone."""
+    (service,) = stage.account.ecs.services.values()
+    task = stage.account.ecs.task_definitions[service.deployment.task_definition]
+    (image,) = [each["Image"] for each in task["ContainerDefinitions"] if each["Name"] == "api"]
+    (alias,) = [arn for arn in stage.account.functions.aliases if arn.endswith(":live")]
+    function = stage.account.functions.get_function({"FunctionName": alias})
+    assert image == function["Code"]["ResolvedImageUri"]
+    assert "@sha256:" in image and "portableapilambdaprod" in image, image
+
+
+def _location(stage: Stage) -> tuple[str, str]:
+    """Return the lines of the manifest that build an image, and those that take the function's."""
+    manifest = (stage.folder / "copilot/api/manifest.yml").read_text()
+    (build,) = re.findall(r"^  build:\n(?:    .*\n)+", manifest, re.M)
+    (chapter,) = re.findall(r"^## Images\n(.*?)^## ", OPERATE.read_text(), re.M | re.S)
+    (instead,) = re.findall(r"^```yaml\nimage:\n(.*?)^```$", chapter, re.M | re.S)
+    return build, instead
 
 
 def make_destroy(stage: Stage) -> None:

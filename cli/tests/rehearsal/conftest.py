@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def ready(base_image: None) -> None:  # noqa: F811
+def ready(base_image: str) -> None:  # noqa: F811
     """Skip where there is no registry for images."""
     if not shutil.which("docker-registry"):
         pytest.skip("there is no docker-registry command on this machine")

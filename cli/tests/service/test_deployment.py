@@ -11,7 +11,7 @@ from tests.service.conftest import DATA, Service
 __all__ = ["base_image", "docker_engine", "run"]
 
 
-def test_make_deploy(installed: Service, base_image: None) -> None:
+def test_make_deploy(installed: Service, base_image: str) -> None:
     if not shutil.which("docker-registry"):
         pytest.skip("there is no docker-registry command on this machine")
     with stage(lambda done: None, installed.folder, DATA["region"]) as found:

@@ -16,6 +16,9 @@ from portable.manifests.problem import Problem
 from portable.manifests.reader import read_yaml
 from portable.manifests.template import Intrinsics
 
+# What `portable image` prints, for a manifest whose image.location is ${IMAGE}.
+IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/image@sha256:{'0' * 64}"
+
 
 class NotRendered(PortableError):
     """Copilot refuses a manifest or a patch below `folder`; the message is its own."""
@@ -61,7 +64,7 @@ def render(
     names = list(services)
     with TemporaryDirectory() as home, OfflineAws(application, names, Path(home)) as aws:
         # Nothing of the user's: neither profiles nor Docker nor git are needed to render.
-        variables = aws.variables | {"HOME": home, "PATH": ""}
+        variables = aws.variables | {"HOME": home, "PATH": "", "IMAGE": IMAGE}
 
         def package(folder: str, *arguments: str) -> None:
             given = ["--app", application, "--output-dir", str(directory)]

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from portable.check.base_image import base_image
 from portable.check.docker import docker
 from portable.check.lint import cfn_lint, sam_validate
 from portable.check.manifests import manifests, secrets, variables
@@ -33,6 +34,7 @@ def static(project: Project, docker_lost: Severity = Severity.WARNING) -> list[O
             outcome("alarms", "somebody is told", topics, project),
             outcome("copilot", "AWS's own file", copilot, project),
             outcome("docker", "engine, buildx", lambda _: docker(docker_lost), project),
+            outcome("base image", "no stand-in", base_image, project),
         ]
         return [*quick, validated.result(), *rendered.result()]
 

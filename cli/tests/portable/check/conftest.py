@@ -9,7 +9,7 @@ import pytest
 from portable.check.project import Project
 from portable.manifests.problem import Problem
 
-FILES = ("template.yaml", "samconfig.toml", "pyproject.toml", ".env.example")
+FILES = ("template.yaml", "samconfig.toml", "Dockerfile", "pyproject.toml", ".env.example")
 COPIED = (*FILES, "alb", "copilot", "src")
 
 PLAIN_HTTP = ('AllowPlainHttp = "disabled"', 'AllowPlainHttp = "enabled"')
