@@ -72,8 +72,8 @@ destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=pro
 	portable leftovers --env $(ENV) --delete
 
 lock:: .venv/installed ## the lock files, from pyproject.toml
+	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --extra dev --no-emit-package portable-cli pyproject.toml -o requirements-dev.txt
-	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
 
 install: .venv/installed ## .venv, with what is locked
 

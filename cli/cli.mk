@@ -24,7 +24,7 @@ scan: .venv/installed $(SCANNERS:%=$(SCAN)/.venv/%/installed) ## security scanne
 
 lock:: .venv/installed
 	$(COMPILE) -c requirements-dev.txt --extra dev cli/pyproject.toml -o cli/requirements-dev.txt
-	$(COMPILE) -c requirements-dev.txt $(BENCH)/requirements.in -o $(BENCH)/requirements.txt
+	$(COMPILE) -c requirements.txt $(BENCH)/requirements.in -o $(BENCH)/requirements.txt
 	$(foreach name,$(SCANNERS),$(COMPILE) $(SCAN)/$(name).in -o $(SCAN)/$(name).txt &&) true
 
 $(SCAN)/.venv/%/installed: $(SCAN)/%.txt .venv/installed
