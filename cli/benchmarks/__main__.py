@@ -22,6 +22,7 @@ MODULES = (
     "listener",
     "growth",
     "growth_server",
+    "tracing",
 )
 
 

@@ -29,11 +29,12 @@ class Form:
     name: str
     arguments: tuple[str, ...]
     variables: dict[str, str] = field(default_factory=dict)
+    python: str = PYTHON
 
     @property
     def command(self) -> list[str]:
         """The whole command line."""
-        return [PYTHON, *self.arguments]
+        return [self.python, *self.arguments]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ ON = {
     "PermissionsBoundary": "arn:aws:iam::123456789012:policy/boundary",
     "ReservedConcurrency": "1",
     "TopicArn": ARN.format("sns", "topic"),
+    "Tracing": "Active",
     "Waf": "enabled",
 }
 # Those that are no option: a size, a limit, a name.

@@ -246,6 +246,7 @@ def test_names_in_camel_case_exist():
     # FastAPI's, CodeDeploy's, and keys in what copilot/api/overrides adds.
     known = {"BackgroundTasks", "AllAtOnce", "Canary10Percent5Minutes", "StopTimeout", "Base"}
     known |= {"SecretStr", "False"}  # pydantic's, Python's
+    known |= {"PassThrough", "Active"}  # Lambda's
     for template in TEMPLATES.values():
         known |= template["Parameters"].keys() | template["Outputs"].keys()
         for name, resource in template["Resources"].items():

@@ -1,4 +1,4 @@
-"""Imports the app that ASGI_APP names."""
+"""Imports the app that ASGI_APP names, and what TRACING asks for."""
 
 import importlib
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from portable_runtime.settings import SettingsError
+from portable_runtime.target_settings import TargetSettings
 
 
 def load_app(path: str) -> Any:
@@ -38,3 +39,22 @@ def import_fastapi() -> None:
         importlib.import_module("fastapi")
     finally:
         del BaseModel.model_config["defer_build"]
+
+
+def load_tracing(settings: TargetSettings) -> Any:
+    """Return the `Tracing` of this side, None if the settings want none; raise `SettingsError`.
+
+    It is for before the app is loaded, which may make spans from the start.
+    """
+    if not settings.tracing:
+        return None
+    try:
+        tracing = importlib.import_module("portable_runtime.tracing")
+    except ModuleNotFoundError as error:
+        if not f"{error.name}.".startswith("opentelemetry."):
+            raise
+        message = f"TRACING is true, but there is no module {error.name!r}"
+        raise SettingsError(
+            f"{message}: the image needs fastapi[opentelemetry], in pyproject.toml."
+        ) from None
+    return tracing.Tracing(settings.execution_environment)

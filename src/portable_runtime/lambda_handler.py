@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Any
 
-from portable_runtime.app_loader import load_app
+from portable_runtime.app_loader import load_app, load_tracing
 from portable_runtime.idle import busy, on_sigterm
 from portable_runtime.lambda_app import LambdaApp
 from portable_runtime.logs import configure_logging
@@ -18,7 +18,7 @@ def handler(event: Any, context: Any) -> Any:
     """Answer one invocation."""
     try:
         with busy:
-            return lambda_app(event, context)
+            return answer(event, context)
     except SystemExit as error:
         leave(error.code if isinstance(error.code, int) else 1)
 
@@ -45,10 +45,13 @@ def leave(status: int) -> None:
 
 settings = TargetSettings()
 configure_logging(settings.log_level, settings.execution_environment)
+tracing = load_tracing(settings)
+app = with_side_header(load_app(settings.asgi_app), settings)
 lambda_app = LambdaApp(
-    with_side_header(load_app(settings.asgi_app), settings),
+    tracing.until_shutdown(app) if tracing else app,
     max_body=settings.max_body_bytes,
     timeout=settings.request_timeout_seconds,
 )
+answer = tracing.flushing(lambda_app) if tracing else lambda_app
 if threading.current_thread() is threading.main_thread():
     on_sigterm(stop)

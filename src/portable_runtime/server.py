@@ -5,7 +5,7 @@ import sys
 
 import uvicorn
 
-from portable_runtime.app_loader import load_app
+from portable_runtime.app_loader import load_app, load_tracing
 from portable_runtime.logs import configure_logging
 from portable_runtime.protocol import Protocol
 from portable_runtime.server_app import ServerApp
@@ -19,6 +19,7 @@ def main() -> None:
     try:
         settings = ServerSettings()
         configure_logging(settings.log_level, settings.execution_environment)
+        tracing = load_tracing(settings)
         app = with_side_header(load_app(settings.asgi_app), settings)
     except SettingsError as error:
         sys.exit(str(error))
@@ -27,7 +28,7 @@ def main() -> None:
     gc.freeze()
     uvicorn.run(
         ServerApp(
-            app,
+            tracing.until_shutdown(app) if tracing else app,
             trusted=settings.forwarded_allow_ips.split(","),
             max_body=settings.max_body_bytes,
             timeout=settings.request_timeout_seconds,

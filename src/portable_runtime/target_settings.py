@@ -17,6 +17,7 @@ class TargetSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     asgi_app: str = Field("app.main:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
     side_header: bool = False
+    tracing: bool = False
     max_body_bytes: int = Field(10_485_760, ge=0)  # a load balancer gives Lambda 1 MB at most
     request_timeout_seconds: int = Field(29, ge=1)  # below the function's 30
 

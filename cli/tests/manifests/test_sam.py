@@ -383,16 +383,43 @@ def test_function_may_write_its_own_logs_and_what_the_app_needs_by_name(
     translated: dict[str, Any], function: dict[str, Any]
 ) -> None:
     assert function["Role"] == {"Fn::GetAtt": ["ExecutionRole", "Arn"]}
-    role = translated["Resources"]["ExecutionRole"]["Properties"]
+    role = render(TEMPLATE, {"EnvName": "test"})["Resources"]["ExecutionRole"]["Properties"]
     (logs,) = (policy for policy in role["Policies"] if policy["PolicyName"] == "WriteLogs")
     assert logs["PolicyDocument"]["Statement"] == [
         {
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": {"Fn::GetAtt": ["LogGroup", "Arn"]},
+            "Resource": "LogGroup.Arn",
         }
     ]
     assert unbounded(role) == []
+
+
+def test_traces_are_written_and_named_only_where_tracing_is_active() -> None:
+    off, on = (
+        render(TEMPLATE, {"EnvName": "test", "Tracing": mode})["Resources"]
+        for mode in ("PassThrough", "Active")
+    )
+    function, traced = off["ApiFunction"]["Properties"], on["ApiFunction"]["Properties"]
+    assert (function["Tracing"], traced["Tracing"]) == ("PassThrough", "Active")
+    variables = traced["Environment"]["Variables"]
+    assert variables["OTEL_SERVICE_NAME"] == "portable-api-test"
+    changed = {"TRACING": "true", "OTEL_SERVICE_NAME": "portable-api-test"}
+    assert variables == function["Environment"]["Variables"] | changed
+
+    role = on["ExecutionRole"]["Properties"]
+    (traces,) = unbounded(role)  # X-Ray knows no resource for them
+    assert traces == {
+        "Effect": "Allow",
+        "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+        "Resource": "*",
+    }
+    without = [p for p in role["Policies"] if p["PolicyDocument"]["Statement"] != [traces]]
+    assert without == off["ExecutionRole"]["Properties"]["Policies"]
+
+
+def test_the_mode_of_tracing_is_the_parameter(function: dict[str, Any]) -> None:
+    assert function["TracingConfig"] == {"Mode": {"Ref": "Tracing"}}
 
 
 SECRETS_PAGE = (ROOT / "cli/docs/secrets.md").read_text()

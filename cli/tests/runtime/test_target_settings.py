@@ -37,6 +37,7 @@ def test_defaults(environment):
         "forwarded_allow_ips": "127.0.0.1",
         "limit_concurrency": 1000,
         "side_header": False,
+        "tracing": False,
         "max_body_bytes": 10_485_760,
         "request_timeout_seconds": 29,
     }
@@ -54,6 +55,7 @@ def test_every_variable_is_read_and_others_are_not(environment):
         "FORWARDED_ALLOW_IPS": "10.0.0.0/24,10.0.1.0/24",
         "LIMIT_CONCURRENCY": "50",
         "SIDE_HEADER": "True",
+        "TRACING": "True",
         "MAX_BODY_BYTES": "0",
         "REQUEST_TIMEOUT_SECONDS": "5",
     }

@@ -13,6 +13,7 @@ from portable.check.published import copilot
 from portable.check.rendering import copilot_package
 from portable.check.samconfig import samconfig, topics
 from portable.check.stacks import unknown_imports
+from portable.check.tracing import tracing
 from portable.manifests.problem import Severity
 
 
@@ -31,6 +32,7 @@ def static(project: Project, docker_lost: Severity = Severity.WARNING) -> list[O
             outcome("manifests", "ports, paths, time limits", manifests, project),
             outcome("variables", "both sides have the same", variables, project),
             outcome("secrets", "both sides have the same", secrets, project),
+            outcome("tracing", "what it needs is there", tracing, project),
             outcome("alarms", "somebody is told", topics, project),
             outcome("copilot", "AWS's own file", copilot, project),
             outcome("docker", "engine, buildx", lambda _: docker(docker_lost), project),
