@@ -20,7 +20,7 @@ FILES = {
         ".gitignore",
         ".github/workflows/ci.yml",
     ),
-    *("Dockerfile", "Makefile", "README.md", "pyproject.toml"),
+    *("Dockerfile", "strip.py", "Makefile", "README.md", "pyproject.toml"),
     *("requirements.txt", "requirements-dev.txt", "template.yaml", "samconfig.toml"),
     *("alb/template.yaml", "alb/alarms.yaml", "copilot/.workspace"),
     *("copilot/api/manifest.yml", "copilot/api/overrides/cfn.patches.yml"),

@@ -32,7 +32,7 @@ ADVICE = "LAMBDA_WARNING: Unhandled exception."
 KNOWN = frozenset(
     (
         *("timestamp", "level", "message", "target", "version", "logger"),
-        *("request_id", "trace_id"),
+        *("request_id", "trace_id", "span_id"),
         *("requestId", "exception", "errorType", "errorMessage", "stackTrace"),
     )
 )

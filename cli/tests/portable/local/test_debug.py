@@ -7,6 +7,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -80,3 +81,18 @@ def test_a_breakpoint_stops_at_the_terminal_and_the_answer_comes(project: Path, 
     assert terminal.process.wait(60) == 0
     os.close(terminal.number)
     assert not started & set(all_processes())
+
+
+def test_modules_of_the_service_are_imported_for_each_side_and_packages_once(project: Path) -> None:
+    script = f"""
+import sys
+sys.path.insert(0, {str(project / "src")!r})
+import app, httptools
+from portable.local.launch.debugged import forget
+sys.prefix = {str(project / "src/.venv")!r}
+httptools.__file__ = sys.prefix + "/httptools.py"
+forget({str(project / "src")!r})
+print("app" in sys.modules, "httptools" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"], done.stderr

@@ -216,6 +216,15 @@ def test_a_collector_that_is_gone_costs_no_request_and_one_warning(side) -> None
     assert len(warnings) == len(names), "one of each process"
 
 
+def test_one_process_for_both_sides_has_no_traces() -> None:
+    with collector() as receiver:
+        endpoint = f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{receiver.address}"
+        with local_run(*TRACED, "--debug", "--variable", endpoint) as run, run.client() as client:
+            answers = {client.get(f"/items/{number}").text for number in range(40)}
+    assert answers == {'"lambda"', '"ecs"'}
+    assert receiver.spans == []
+
+
 def test_tracing_without_the_packages_says_what_is_missing() -> None:
     run = LocalRun("--variable", "TRACING=true")
     try:

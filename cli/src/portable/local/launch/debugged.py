@@ -42,9 +42,13 @@ def main(given: dict[str, Any]) -> None:
 
 
 def forget(code: str) -> None:
-    """Have the modules below the folder `code` imported anew: each side has its own ones."""
+    """Have the modules below the folder `code` imported anew: each side has its own ones.
+
+    But for installed packages, where their environment is in that folder: those in C may crash.
+    """
     for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(os.path.join(code, "")):
+        path = getattr(module, "__file__", None) or ""
+        if path.startswith(os.path.join(code, "")) and not path.startswith(sys.prefix):
             del sys.modules[name]
 
 

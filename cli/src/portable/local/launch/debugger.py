@@ -13,6 +13,8 @@ from portable.local.launch.launcher import function_environment, new_task
 from portable.local.processes import Process, free_port
 from portable.manifests.system import System
 
+# OpenTelemetry has one provider of spans in a process, which would be that of the first side.
+UNTRACED = {"TRACING": "false"}
 # What debuggers read; an editor's one follows a child process with them.
 DEBUGGER = ("PYTHONBREAKPOINT", "TERM", "PYDEVD_", "DEBUGPY_")
 
@@ -44,12 +46,12 @@ class DebugLauncher(HostLauncher):
         given = {
             "code": str(self.folder),
             "lambda": {
-                "environment": function_environment(self.system) | self.variables,
+                "environment": function_environment(self.system) | self.variables | UNTRACED,
                 "handler": function.handler,
                 "port": self.ports[0],
             },
             "fargate": {
-                "environment": self.task_environment(self.ports[1]),
+                "environment": self.task_environment(self.ports[1]) | UNTRACED,
                 "command": command,
             },
         }
