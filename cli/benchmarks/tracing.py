@@ -1,64 +1,122 @@
-"""Tracing: what TRACING adds to a cold start and to a request of the Lambda side."""
+"""Tracing: what TRACING adds to a cold start, and to a request of either side."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+from benchmarks import servers
 from benchmarks.lambda_forms import EVENT, Form, ours
 from benchmarks.measure import Measure, Sampler
 from benchmarks.sandboxes import Bare, bare
 
-OFF = ours("off", "logged:app")
-ON = ours("on", "logged:app", TRACING="true")
-REQUEST_ONLY = ours("on, one span a request", "traced:app", TRACING="true")
+# Each with its app and its variables.
+FORMS = {
+    "off": ("logged:app", {}),
+    "on": ("logged:app", {"TRACING": "true"}),
+    "on, one span a request": ("traced:app", {"TRACING": "true"}),
+}
+FLOOR = "off"
 # With the packages of the benchmarks, which have the SDK.
-WITH_SDK = tuple(replace(form, python=sys.executable) for form in (OFF, ON, REQUEST_ONLY))
+SANDBOXES = [
+    replace(ours(name, app, **variables), python=sys.executable)
+    for name, (app, variables) in FORMS.items()
+]
 HOW = """\
-The request log's app answers in a sandbox whose runtime API is the benchmark's own. Spans go to the
-port of the X-Ray daemon, where nobody listens: that is not waited for in either case. `off` has
-OpenTelemetry's SDK in its environment and does not import it. The figure is CPU time, """
+The app answers, writes its line and does nothing else. `off` has OpenTelemetry's SDK in its
+environment and does not import it. The figure is CPU time of the process, """
+DAEMON = "The port of the X-Ray daemon, where spans go, is one where nobody listens."
 
 
-def cpu(sandbox: Bare) -> int:
-    """Return the nanoseconds of CPU time of the thread that answers: it makes the spans, too."""
-    return int(Path(f"/proc/{sandbox.process.pid}/schedstat").read_text().split()[0])
+def cpu(pid: int) -> float:
+    """Return the microseconds of CPU time of all threads of a process."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e3
 
 
 def first(form: Form) -> float:
-    """Return the milliseconds that a new process takes for its first event."""
+    """Return the milliseconds that a new sandbox takes for its first event."""
     with bare(form) as sandbox:
         sandbox.invoke(EVENT)
-        return cpu(sandbox) / 1e6
+        return cpu(sandbox.process.pid) / 1e3
 
 
-def each(sandbox: Bare, events: int) -> float:
+def events(sandbox: Bare, number: int) -> float:
     """Return the microseconds that one event takes."""
-    before = cpu(sandbox)
-    for _ in range(events):
+    before = cpu(sandbox.process.pid)
+    for _ in range(number):
         sandbox.invoke(EVENT)
-    return (cpu(sandbox) - before) / events / 1e3
+    return (cpu(sandbox.process.pid) - before) / number
 
 
-def requests(forms: tuple[Form, ...]):
-    """Return the `start` of a measure whose samples are many requests of one sandbox."""
+def requests(serving: servers.Serving, number: int) -> float:
+    """Return the microseconds that one request takes, with the sending of its spans."""
+    connection = HTTPConnection("127.0.0.1", serving.port)
+    before = cpu(serving.process.pid)
+    for _ in range(number):
+        connection.request("GET", "/")
+        connection.getresponse().read()
+    connection.close()
+    return (cpu(serving.process.pid) - before) / number
 
-    @contextmanager
-    def start(quick: bool) -> Iterator[dict[str, Sampler]]:
-        with ExitStack() as stack:
-            sandboxes = {form.name: stack.enter_context(bare(form)) for form in forms}
-            count = 3 if quick else 300
-            yield {name: partial(each, sandbox, count) for name, sandbox in sandboxes.items()}
 
-    return start
+class Collector(BaseHTTPRequestHandler):
+    """Takes all that comes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Say that it has arrived."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
 
 
 @contextmanager
 def cold_starts(quick: bool) -> Iterator[dict[str, Sampler]]:
     """Sample one cold start of each form."""
-    yield {form.name: partial(first, form) for form in WITH_SDK}
+    yield {form.name: partial(first, form) for form in SANDBOXES}
+
+
+@contextmanager
+def sandboxes(quick: bool) -> Iterator[dict[str, Sampler]]:
+    """Sample many events of one sandbox of each form."""
+    with ExitStack() as stack:
+        started = {form.name: stack.enter_context(bare(form)) for form in SANDBOXES}
+        yield {name: partial(events, each, 3 if quick else 300) for name, each in started.items()}
+
+
+@contextmanager
+def tasks(quick: bool) -> Iterator[dict[str, Sampler]]:
+    """Sample many requests to one task of each form, which has a collector."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
+        collector.daemon_threads = True
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{collector.server_port}"
+        common = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        made = [
+            replace(
+                servers.ours(name, app, **common, **variables),
+                command=lambda port: [sys.executable, "-m", "portable_runtime.server"],
+            )
+            for name, (app, variables) in FORMS.items()
+        ]
+        count = 3 if quick else 2000
+        try:
+            with servers.serving(made) as started:
+                yield {name: partial(requests, each, count) for name, each in started.items()}
+        finally:
+            collector.shutdown()
 
 
 MEASURES = [
@@ -66,18 +124,27 @@ MEASURES = [
         name="tracing-cold-start",
         title="Tracing: process start to first answer",
         unit="ms",
-        floor=OFF.name,
-        how=f"{HOW}from the start of the process on.",
+        floor=FLOOR,
+        how=f"{HOW}from its start on. {DAEMON}",
         start=cold_starts,
         rounds=20,
     ),
     Measure(
-        name="tracing-request",
-        title="Tracing: one request",
+        name="tracing-sandbox",
+        title="Tracing: one request on Lambda",
         unit="µs",
-        floor=OFF.name,
-        how=f"{HOW}with that of the runtime client.",
-        start=requests(WITH_SDK),
-        rounds=30,
+        floor=FLOOR,
+        how=f"{HOW}with that of the runtime client. {DAEMON}",
+        start=sandboxes,
+        rounds=20,
+    ),
+    Measure(
+        name="tracing-task",
+        title="Tracing: one request on Fargate",
+        unit="µs",
+        floor=FLOOR,
+        how=f"{HOW}with that of sending spans to a collector, ten times a second.",
+        start=tasks,
+        rounds=20,
     ),
 ]

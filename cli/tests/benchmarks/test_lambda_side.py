@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import adapter, cold_start, emulator, growth, lifespan, memory
+from benchmarks import adapter, cold_start, emulator, growth, lifespan, memory, tracing
 from benchmarks.lambda_forms import CONSTANT, EVENT, Form, event
 from benchmarks.measure import take
 from benchmarks.sandboxes import NoAnswer, bare
@@ -17,6 +17,7 @@ MEASURES = [
     *memory.MEASURES,
     *growth.MEASURES[:1],
     *growth.MEASURES[-1:],
+    *tracing.MEASURES,
 ]
 
 

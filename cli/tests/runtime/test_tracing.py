@@ -101,3 +101,16 @@ def test_a_client_cannot_write_into_the_log_or_break_a_request() -> None:
     lines = [json.loads(line) for line in said]
     assert {line["level"] for line in lines} == {"INFO"}
     assert lines[-1]["span_id"] == span.span and span.parent == ""
+
+
+def test_a_share_is_recorded_whatever_a_client_asks_for() -> None:
+    (header,) = EVENT["multiValueHeaders"]["x-amzn-trace-id"]
+    asked = {"x-amzn-trace-id": [f"{header};Parent=00000000000000aa;Sampled=1"], "host": ["x"]}
+    sampler = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}
+    for variables, expected in ((sampler, 0), ({}, 1)):
+        with daemon() as receiver:
+            variables = {**variables, "AWS_XRAY_DAEMON_ADDRESS": receiver.address}
+            event = json.dumps({"multiValueHeaders": asked})
+            said = output(INVOKED, event, TRACING="true", **variables).splitlines()
+        assert json.loads(said[-2])["span_id"]
+        assert len([span for span in receiver.spans if span.name == "GET /"]) == expected
