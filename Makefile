@@ -49,7 +49,7 @@ invoke: build ## the function once, with Docker (EVENT=alb-post, see tests/event
 deploy: .venv/installed ## everything, in this order (ENV=prod)
 	portable check --env $(ENV)
 	sam build
-	copilot app init $(APP)$(BOUNDARY:%= --permissions-boundary %)
+	copilot app init $(APP) --resource-tags application=$(APP)$(BOUNDARY:%= --permissions-boundary %)
 	copilot env init --name $(ENV) --profile $(or $(AWS_PROFILE),default) --default-config
 	copilot svc init --name $(SERVICE)
 	copilot env deploy --name $(ENV)

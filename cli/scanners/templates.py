@@ -30,6 +30,7 @@ OTHER = {
         "EnvName",
         "SideHeader",
         "Rollout",
+        "ApiDocs",
         "MemorySize",
         "TaskPort",
         "LambdaWeight",

@@ -172,7 +172,7 @@ def test_live_table_has_the_columns_of_the_view():
 def test_settings_and_their_defaults_are_in_the_table():
     fields = {
         name.upper(): "required" if field.default is PydanticUndefined else str(field.default)
-        for name, field in ServerSettings.model_fields.items()
+        for name, field in (Settings.model_fields | ServerSettings.model_fields).items()
     }
     assert {row[0]: row[1] for row in table("Variable")} == fields
 
@@ -181,7 +181,7 @@ def test_variables_in_the_text_are_settings():
     # Those of other programs that the README tells the reader about.
     others = {"AWS_DEFAULT_REGION", "AWS_REGION", "MODULE:ATTRIBUTE", "NAME=VALUE", "NAME"}
     others |= {"NAME=VARIABLE"}
-    fields = {name.upper() for name in ServerSettings.model_fields}
+    fields = {name.upper() for name in Settings.model_fields | ServerSettings.model_fields}
     levels = {"DEBUG", "INFO", "CRITICAL"}
     spans = {span for span in SPANS if re.fullmatch(r"[A-Z][A-Z_:=]+", span)}
     assert spans == fields | levels | others
@@ -245,8 +245,8 @@ def test_parameters_of_the_templates_are_named():
 def test_names_in_camel_case_exist():
     # FastAPI's, CodeDeploy's, and keys in what copilot/api/overrides adds.
     known = {"BackgroundTasks", "AllAtOnce", "Canary10Percent5Minutes", "StopTimeout", "Base"}
-    known |= {"SecretStr", "False"}  # pydantic's, Python's
     known |= {"PassThrough", "Active"}  # Lambda's
+    known |= {"SecretStr", "False", "True"}  # pydantic's, Python's
     for template in TEMPLATES.values():
         known |= template["Parameters"].keys() | template["Outputs"].keys()
         for name, resource in template["Resources"].items():

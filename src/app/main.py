@@ -22,7 +22,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application for the target that `settings` names."""
-    app = FastAPI(title="portable-api", lifespan=lifespan)
+    schema = "/openapi.json" if settings.api_docs else None  # without it there are no pages either
+    app = FastAPI(title="portable-api", lifespan=lifespan, openapi_url=schema)
     app.add_middleware(RequestLog)
 
     @app.get("/", response_model=str)

@@ -5,3 +5,5 @@ from portable_runtime.settings import BaseSettings
 
 class Settings(BaseSettings):
     """Add yours here, as in `database_url: SecretStr`, which is read from `DATABASE_URL`."""
+
+    api_docs: bool = True  # whether /docs, /redoc and /openapi.json are there

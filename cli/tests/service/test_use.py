@@ -52,9 +52,11 @@ def test_another_environment_passes_the_check(installed):
     assert again.stderr == "portable: there is an environment 'prod' already.\n"
 
 
-def test_portable_parity(installed):
-    # The greeting names the side, on purpose.
-    said = installed.portable("parity", "--examples", "2", "--exclude", "GET /")
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_portable_parity(installed, environment):
+    """Also where the app hides its schema. The greeting names the side, on purpose."""
+    options = ("--env", environment, "--examples", "2", "--exclude", "GET /")
+    said = installed.portable("parity", *options)
     assert "0 differences" in said
 
 
@@ -68,7 +70,7 @@ def test_the_deployment_is_for_each_environment(installed, environment):
     """The order is that of README.md, which is tested to be the Makefile's."""
     given = [] if environment == "staging" else [f"ENV={environment}"]
     lines = installed.make("--dry-run", "deploy", *given)
-    assert "copilot app init orders\n" in lines
+    assert "copilot app init orders --resource-tags application=orders\n" in lines
     assert f"copilot svc deploy --name api --env {environment}\n" in lines
     assert f"sam deploy --config-env alb-{environment}\n" in lines
 
@@ -76,7 +78,9 @@ def test_the_deployment_is_for_each_environment(installed, environment):
 def test_another_name(installed, tmp_path):
     """Last: the others are of `orders`."""
     installed.portable("rename", "shop")
-    assert "copilot app init shop\n" in installed.make("--dry-run", "deploy")
+    assert "copilot app init shop --resource-tags application=shop\n" in installed.make(
+        "--dry-run", "deploy"
+    )
     assert list(names(Project(installed.folder, folders(installed.folder), tmp_path))) == []
     for name in ("README.md", "src/app/main.py", "samconfig.toml", "requirements.txt"):
         assert "orders" not in (installed.folder / name).read_text()

@@ -117,8 +117,9 @@ async def compare(options: Options, plan: Plan) -> Report:
         message = f"--schema is {plan.schema!r}, expected a path of the app"
         raise PortableError(f"{message} as in '/openapi.json'.")
     # What depends on the order of a set is the same in every process.
-    # The header that names the side differs on purpose.
-    variables = {"PYTHONHASHSEED": "0", "SIDE_HEADER": "false", **options.variables}
+    # The header that names the side differs on purpose, and prod's app may hide its schema.
+    ours = {"PYTHONHASHSEED": "0", "SIDE_HEADER": "false", "API_DOCS": "true"}
+    variables = {**ours, **options.variables}
     async with (
         both_targets(replace(options, variables=variables), SilentView()) as ports,
         httpcore.AsyncConnectionPool() as pool,
