@@ -26,11 +26,15 @@ def deploy(stage: Stage) -> None:
     found = stage.left()
     assert set(found.stacks.values()) <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}, found.stacks
     assert list(found.weights.values()) == ["50/50"]
-    for stack in stage.account.client("cloudformation").describe_stacks()["Stacks"]:
-        # The last one is of all projects of SAM in the account.
-        tags = {tag["Key"]: tag["Value"] for tag in stack["Tags"]}
-        if stack["StackName"] != "aws-sam-cli-managed-default":
-            assert tags["application"] == "portable-api", (stack["StackName"], tags)
+    # `sam` gives its own two no tags: a repository for the image, and a bucket of all its projects.
+    untagged = {
+        stack["StackName"]
+        for stack in stage.account.client("cloudformation").describe_stacks()["Stacks"]
+        if {"Key": "application", "Value": "portable-api"} not in stack["Tags"]
+    }
+    companion, bucket = sorted(untagged, key=len, reverse=True)
+    assert companion.endswith("-CompanionStack"), untagged
+    assert bucket == "aws-sam-cli-managed-default"
 
 
 def deploy_again(stage: Stage) -> None:
