@@ -35,13 +35,15 @@ class Cycle:
 
         Raises the app's `SystemExit`.
         """
+        end = self.loop.time() + seconds
         task = asyncio.Task(self.run(app), loop=self.loop)
-        task.add_done_callback(self.end)
-        timer = self.loop.call_later(seconds, self.give_up)
-        while not (task.done() or self.late):  # an app may stop the loop, too
-            self.loop.run_forever()
+        # Two turns of the loop, for an app that waits for nothing and for what it calls soon: so there
+        # is no timer, which with its callback takes 6 of 105 microseconds.
+        self.loop.call_soon(self.loop.call_soon, self.loop.stop)
+        self.loop.run_forever()
+        if not task.done():
+            self.wait(task, end)
         self.waiting = False
-        timer.cancel()
         if not task.done():
             task.cancel()
             self.loop.run_until_complete(asyncio.wait({task}, timeout=CANCEL_TIME))
@@ -54,6 +56,14 @@ class Cycle:
         elif exit := task.result():
             raise exit
         return {"status": self.status, "headers": self.headers, "body": self.body}
+
+    def wait(self, task: asyncio.Task[Any], end: float) -> None:
+        """Go on until `task` is done, or the loop's time is `end`."""
+        task.add_done_callback(self.end)
+        timer = self.loop.call_at(end, self.give_up)
+        while not (task.done() or self.late):  # an app may stop the loop, too
+            self.loop.run_forever()
+        timer.cancel()
 
     async def run(self, app: Any) -> SystemExit | None:
         """Call the app; an exception is logged, and is a 500 unless the response is complete."""
