@@ -38,7 +38,7 @@ lint:: .venv/installed ## formatting, types, templates
 	ruff format --check .
 	ruff check .
 	mypy
-	cfn-lint template.yaml alb/template.yaml alb/alarms.yaml
+	cfn-lint template.yaml data/template.yaml alb/template.yaml alb/alarms.yaml
 
 build: .venv/installed ## the image, with Docker
 	sam build
@@ -53,6 +53,7 @@ deploy: .venv/installed ## everything, in this order (ENV=prod)
 	copilot env init --name $(ENV) --profile $(or $(AWS_PROFILE),default) --default-config
 	copilot svc init --name $(SERVICE)
 	copilot env deploy --name $(ENV)
+	sam deploy --config-env data-$(ENV)
 	sam deploy$(FUNCTION)
 	sam deploy --config-env alb-$(ENV)
 	sam deploy --config-env alarms-$(ENV)
@@ -68,6 +69,7 @@ destroy: .venv/installed ## the reverse of deploy; each step asks first (ENV=pro
 	sam delete --config-env alarms-$(ENV)
 	sam delete --config-env alb-$(ENV)
 	sam delete$(FUNCTION)
+	sam delete --config-env data-$(ENV)
 	copilot env delete --name $(ENV)
 	portable leftovers --env $(ENV) --delete
 

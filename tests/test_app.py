@@ -39,7 +39,7 @@ def app(monkeypatch):
 
 
 def test_the_schema_names_the_routes(app):
-    assert set(app.openapi()["paths"]) == {"/", "/healthz"}
+    assert {"/", "/healthz"} <= set(app.openapi()["paths"])
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
@@ -59,7 +59,7 @@ def test_without_api_docs_the_routes_are_shown_nowhere(path):
 def test_lifespan_tells_when_it_starts_and_stops(app, caplog):
     async def main() -> None:
         async with app.router.lifespan_context(app):
-            assert caplog.messages[-1] == "Application started."
+            assert "Application started." in caplog.messages
 
     with caplog.at_level(logging.INFO):
         asyncio.run(main())

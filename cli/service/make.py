@@ -1,6 +1,6 @@
 """Makes a service of a copy of this repository: its names, its environments, the command's version.
 
-    make.py COMMIT NAME ENVIRONMENTS REGION ARCHITECTURE
+    make.py COMMIT NAME ENVIRONMENTS REGION ARCHITECTURE DATA
 
 copier.yml runs it in the folder of the service, with copier's Python: the standard library has to
 do. At an update it runs again on the fresh copy, so what it does depends on its arguments alone.
@@ -15,6 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 TEMPLATE = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "src"))
+
+from data import remove_data  # noqa: E402
 
 from portable.service import environments  # noqa: E402
 from portable.service.names import rename  # noqa: E402
@@ -61,9 +63,12 @@ def source(commit: str) -> str:
     return folder.resolve().as_uri()
 
 
-def main(commit: str, name: str, names: str, region: str, architecture: str) -> None:
+def main(commit: str, name: str, names: str, region: str, architecture: str, data: str) -> None:
     """Rewrite the files in the current folder."""
     url = source(commit)
+    shutil.copy(HERE / "README.md", SERVICE / "README.md")
+    if data == "none":
+        remove_data(SERVICE)
     set_environments(names.split(","))
     samconfig = SERVICE / environments.SAMCONFIG
     replace(r"^stack_name = .*$", rf'\g<0>\nregion = "{region}"', samconfig)
@@ -74,7 +79,6 @@ def main(commit: str, name: str, names: str, region: str, architecture: str) -> 
     pin = f'{{ git = "{url}", rev = "{commit}", subdirectory = "cli" }}'
     replace(r"^portable-cli = \{ path = .*$", f"portable-cli = {pin}", pyproject)
     replace(r"^description = .*\nreadme = .*\nlicense = .*\n", 'readme = "README.md"\n', pyproject)
-    shutil.copy(HERE / "README.md", SERVICE / "README.md")
     rename(SERVICE, name)
     # What is not its owner's stays under the licence that it came with.
     shutil.copy(TEMPLATE / "LICENSE", SERVICE / "src/portable_runtime/LICENSE")

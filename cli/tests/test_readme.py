@@ -32,7 +32,7 @@ SAMCONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 SAMCONFIG.pop("version")
 TEMPLATES = {
     name: yaml_parse((ROOT / name).read_text())
-    for name in ("template.yaml", "alb/template.yaml", "alb/alarms.yaml")
+    for name in ("template.yaml", "data/template.yaml", "alb/template.yaml", "alb/alarms.yaml")
 }
 
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
@@ -216,7 +216,7 @@ def test_table_of_paths_covers_the_top_of_the_repository():
     assert top == {
         *("Dockerfile", "strip.py", "pyproject.toml", "requirements.txt"),
         *("samconfig.toml", "template.yaml"),
-        *("alb", "cli", "copilot", "src", "tests"),
+        *("alb", "cli", "copilot", "data", "src", "tests"),
     }
     modules = {path.name for path in (ROOT / "src").iterdir() if (path / "__init__.py").exists()}
     assert modules == {p.split("/")[1] for p in re.findall(r"src/\w+/", README)}

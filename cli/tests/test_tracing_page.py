@@ -25,6 +25,12 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "cli/docs/tracing.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ON_SIDECAR = "copilot/api/addons/tracing.yml"
+PATCH = """\
+- op: add
+  path: /Resources/TaskRole/Properties/ManagedPolicyArns
+  value:
+    - Fn::ImportValue: !Sub '${AppName}-${EnvName}-AppPolicy'
+"""
 
 
 def block(language: str, text: str) -> str:
@@ -62,6 +68,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         + f"sidecars:{sidecars}"
     )
+    patches = folder / "copilot/api/overrides/cfn.patches.yml"
+    change(patches, PATCH, block("yaml", "ManagedPolicyArns/-"))
     addon = folder / ON_SIDECAR
     addon.parent.mkdir(exist_ok=True)
     addon.write_text(block("yaml", "WriteTraces"))
@@ -184,7 +192,7 @@ def test_the_sides_answer_alike(copy: Path, receivers) -> None:
     change(copy / "src/app/main.py", '"Hello from {settings.execution_environment}"', '"Hello"')
     done = portable(copy, "parity", *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 operations" in done.stdout and " 0 differences" in done.stdout
+    assert "6 operations" in done.stdout and " 0 differences" in done.stdout
     wait_for(lambda: len(of_lambda.spans) > before[0] and len(of_fargate.spans) > before[1])
 
 

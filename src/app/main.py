@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app.items.router import items_router
 from app.settings import Settings
 from portable_runtime.request_log import RequestLog
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def healthz() -> str:
         return "ok"
 
+    app.include_router(items_router(settings))
     return app
 
 

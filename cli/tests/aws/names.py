@@ -30,6 +30,7 @@ ARNS = {
     "AWS::ElasticLoadBalancingV2::Listener": "listener/{LoadBalancerArn}/{id}",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "loadbalancer/app/{Name}/{id}",
     "AWS::ElasticLoadBalancingV2::TargetGroup": "targetgroup/{Name}/{id}",
+    "AWS::IAM::ManagedPolicy": "policy/{ManagedPolicyName}",
     "AWS::Lambda::Alias": "function:{FunctionName}:{Name}",
     "AWS::Lambda::Version": "function:{FunctionName}:{revision}",
     "AWS::Logs::LogGroup": "log-group:{LogGroupName}:*",
@@ -157,7 +158,8 @@ class Names:
         else:
             end = self._own() or self._short()
             end = end if start else f"{resource}/{end}"
-        start = start or f"arn:${{Partition}}:{service}:${{Region}}:${{Account}}:"
+        region = "" if service == "iam" else "${Region}"  # IAM has none
+        start = start or f"arn:${{Partition}}:{service}:{region}:${{Account}}:"
         start = start.replace("${Partition}", "aws").replace("${Region}", self.region)
         return start.replace("${Account}", self.account) + end
 

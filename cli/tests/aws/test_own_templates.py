@@ -1,4 +1,4 @@
-"""The three templates that SAM deploys, as stacks of the emulated CloudFormation."""
+"""The templates that SAM deploys, as stacks of the emulated CloudFormation."""
 
 import tomllib
 from pathlib import Path
@@ -12,7 +12,10 @@ from tests.aws.template import parse
 ROOT = Path(__file__).parents[3]
 ALB, ALARMS = (str((ROOT / "alb" / name).read_text()) for name in ("template.yaml", "alarms.yaml"))
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+DATA = (ROOT / "data/template.yaml").read_text()
 SECTIONS = {  # of samconfig.toml
+    ("data", "test"): "data-test",
+    ("data", "prod"): "data-prod",
     ("lambda", "test"): "default",
     ("lambda", "prod"): "prod",
     ("alb", "test"): "alb-test",
@@ -80,7 +83,8 @@ def driver(name: str) -> Driver:
     """An account with all stacks but the service's, in the README's order."""
     driver = Driver()
     assert driver.deploy("environment", environment(name)) == "CREATE_COMPLETE"
-    for stack, template in (("lambda", function("a")), ("alb", ALB), ("alarms", ALARMS)):
+    stacks = (("data", DATA), ("lambda", function("a")), ("alb", ALB), ("alarms", ALARMS))
+    for stack, template in stacks:
         agreed = capabilities(stack, name)
         given = parameters(stack, name)
         status = driver.deploy(stack, template, Parameters=given, Capabilities=agreed)
@@ -106,7 +110,8 @@ def changed(driver: Driver, stack: str, template: Any, **others: Any) -> dict[st
 
 
 def test_the_same_again_is_nothing_to_change(driver: Driver, name: str) -> None:
-    for stack, template in (("lambda", function("a")), ("alb", ALB), ("alarms", ALARMS)):
+    stacks = (("data", DATA), ("lambda", function("a")), ("alb", ALB), ("alarms", ALARMS))
+    for stack, template in stacks:
         made = driver.change_set(
             stack,
             template,
@@ -184,11 +189,30 @@ def test_new_code_is_a_new_version_behind_the_same_alias(driver: Driver) -> None
 
 
 def test_teardown_is_refused_in_a_wrong_order(driver: Driver) -> None:
-    for stack, user in (("environment", "alb"), ("lambda", "alb"), ("alb", "alarms")):
+    users = (("environment", "alb"), ("data", "lambda"), ("lambda", "alb"), ("alb", "alarms"))
+    for stack, user in users:
         assert driver.delete(stack) == "CREATE_COMPLETE"
         assert f"cannot be deleted as it is in use by {user}" in driver.reasons(stack)
-    for stack in ("alarms", "alb", "lambda", "environment"):
+    for stack in ("alarms", "alb", "lambda", "data", "environment"):
         assert driver.delete(stack) == "DELETE_COMPLETE"
+
+
+def test_the_data_outlives_its_stack_and_is_in_nobodys_way(driver: Driver) -> None:
+    table = driver.outputs("data")["ItemsTable"]
+    stack = driver.call("DescribeStacks", StackName="data")["Stacks"][0]["StackId"]
+    for name in ("alarms", "alb", "lambda", "data"):
+        assert driver.delete(name) == "DELETE_COMPLETE"
+    assert ("ItemsTable", "DELETE_SKIPPED") in driver.events(stack)
+    assert ("AppSecret", "DELETE_COMPLETE") in driver.events(stack)
+    agreed = ["CAPABILITY_IAM"]
+    again = driver.deploy("data", DATA, Parameters={"EnvName": "test"}, Capabilities=agreed)
+    assert again == "CREATE_COMPLETE", driver.reasons("data")
+    assert driver.outputs("data")["ItemsTable"] != table
+
+
+def test_what_an_app_may_do_besides_replaces_nothing(driver: Driver) -> None:
+    wider = DATA.replace("- dynamodb:Scan", "- dynamodb:Scan\n              - dynamodb:Query")
+    assert changed(driver, "data", wider) == {"AppPolicy": "Modify False"}
 
 
 def test_the_capabilities_of_samconfig_are_needed(name: str) -> None:
@@ -196,4 +220,5 @@ def test_the_capabilities_of_samconfig_are_needed(name: str) -> None:
     made = driver.change_set("lambda", function("a"), Parameters={"EnvName": name})
     assert made["StatusReason"] == "Requires capabilities : [CAPABILITY_IAM]"
     assert capabilities("alb", name) == []
-    assert capabilities("alarms", name) == capabilities("lambda", name) == ["CAPABILITY_IAM"]
+    assert capabilities("alarms", name) == ["CAPABILITY_IAM"]
+    assert capabilities("lambda", name) == capabilities("data", name) == ["CAPABILITY_IAM"]

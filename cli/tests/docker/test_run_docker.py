@@ -32,15 +32,32 @@ def test_both_targets_answer_from_the_image(image: str, run: Run, environment: s
     assert containers(run) == []
 
 
+def test_what_one_side_writes_the_other_reads(image: str, run: Run) -> None:
+    """The image has the descriptions of the services that the app's clients need."""
+    item = {"id": "lamp", "name": "A lamp", "quantity": 3}
+    weights = ("--lambda-weight", "100", "--fargate-weight", "0")
+    side = ("--variable", "SIDE_HEADER=true")
+    with local_run("--docker", "--env", "prod", *side, *weights) as local:
+        with local.client() as client:
+            written = client.post("/items", json=item)
+            local.shift("fargate")
+            read = client.get("/items/lamp")
+        for container in containers(run):
+            template = "{{.HostConfig.ReadonlyRootfs}}"
+            assert run("docker", "inspect", "--format", template, container).stdout == "true\n"
+    assert (written.status_code, written.headers["x-portable-side"]) == (201, "lambda")
+    assert (read.json(), read.headers["x-portable-side"]) == (item, "fargate")
+
+
 def test_a_secret_is_in_the_container_and_on_no_command_line(
     image: str, run: Run, tmp_path: Path
 ) -> None:
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("alb", "copilot"):
+    for name in ("alb", "copilot", "data"):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "src").symlink_to(ROOT / "src")
-    declare(tmp_path, {"KEY": "'{{resolve:secretsmanager:key}}'"}, "secrets: {KEY: key}\n")
+    declare(tmp_path, {"KEY": "'{{resolve:ssm:key}}'"}, "secrets: {KEY: key}\n")
     (tmp_path / ".env").write_text('KEY="first line\nhunter2"\n')
     with local_run("--docker", cwd=tmp_path) as local:
         for container in containers(run):
@@ -94,7 +111,7 @@ def name_of(run: Run, container: str) -> str:
 
 
 def test_a_missing_image_is_named(docker_engine: None, tmp_path: Path) -> None:
-    for name in ("samconfig.toml", "alb", "copilot", "src"):
+    for name in ("samconfig.toml", "alb", "copilot", "data", "src"):
         (tmp_path / name).symlink_to(ROOT / name)
     template = (ROOT / "template.yaml").read_text()
     (tmp_path / "template.yaml").write_text(template.replace("ApiFunction", "NeverBuiltFunction"))

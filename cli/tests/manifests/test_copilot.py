@@ -213,7 +213,13 @@ def test_a_task_may_write_to_tmp_on_its_own_disk(task, container):
 
 def test_variables_reach_the_container(variables, manifest, environment):
     overrides = manifest["environments"].get(environment, {}).get("variables", {})
-    assert variables.items() >= (manifest["variables"] | overrides).items()
+    given = manifest["variables"] | overrides
+    for name, value in given.items():
+        if isinstance(value, dict):
+            export = value["from_cfn"].replace("${COPILOT_APPLICATION_NAME}", "portable-api")
+            export = export.replace("${COPILOT_ENVIRONMENT_NAME}", environment)
+            given[name] = {"Fn::ImportValue": export}
+    assert variables.items() >= given.items()
     assert variables["EXECUTION_ENVIRONMENT"] == "ecs"
 
 

@@ -35,6 +35,8 @@ ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
 ALB_TEMPLATE = ROOT / "alb/template.yaml"
 EVENTS = ROOT / "tests/events"
+DATA = yaml_parse((ROOT / "data/template.yaml").read_text())
+DATA_STACKS = {"data-test": "test", "data-prod": "prod"}
 FUNCTION_STACKS = {"default": "test", "prod": "prod"}
 ALB_STACKS = {"alb-test": "test", "alb-prod": "prod"}
 ALARM_STACKS = {"alarms-test": "test", "alarms-prod": "prod"}
@@ -368,8 +370,14 @@ def test_the_metric_of_the_failover_counts_the_lines_of_refused_responses(
 
 def unbounded(role: dict[str, Any]) -> list[object]:
     """Return what a role may do to everything, or everything to something."""
-    found: list[object] = list(role.get("ManagedPolicyArns", []))  # AWS's own ones name "*"
-    for policy in role["Policies"]:
+    policies = list(role.get("Policies", []))
+    found: list[object] = []
+    for arn in role.get("ManagedPolicyArns", []):
+        if str(arn).endswith("-AppPolicy"):  # rendered, an import is the name of its export
+            policies.append(DATA["Resources"]["AppPolicy"]["Properties"])
+        else:
+            found.append(arn)  # AWS's own ones name "*"
+    for policy in policies:
         for statement in policy["PolicyDocument"]["Statement"]:
             for key in ("Action", "Resource"):
                 value = statement.get(key, "*")  # NotAction, NotResource
@@ -471,10 +479,12 @@ def test_exports_the_alias_that_the_load_balancer_invokes(translated: dict[str, 
 
 
 def test_samconfig_names_a_stack_of_each_kind_for_each_environment() -> None:
-    environments = (*FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS)
+    environments = (*DATA_STACKS, *FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS)
     assert {env: deploy_options(env)["stack_name"] for env in environments} == {
         "default": "portable-api-lambda-test",
         "prod": "portable-api-lambda-prod",
+        "data-test": "portable-api-data-test",
+        "data-prod": "portable-api-data-prod",
         "alb-test": "portable-api-alb-test",
         "alb-prod": "portable-api-alb-prod",
         "alarms-test": "portable-api-alarms-test",
@@ -505,7 +515,7 @@ def test_alarms_may_make_the_role_of_the_failover(config_env: str, env: str) -> 
     assert overrides(config_env)["EnvName"] == env
 
 
-@pytest.mark.parametrize("config_env", [*FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS])
+@pytest.mark.parametrize("config_env", [*DATA_STACKS, *FUNCTION_STACKS, *ALB_STACKS, *ALARM_STACKS])
 def test_samconfig_sets_every_parameter_of_the_template(config_env: str) -> None:
     """One that is left out keeps its last value, so to delete a line would change nothing."""
     template = ROOT / deploy_options(config_env).get("template_file", "template.yaml")

@@ -47,6 +47,13 @@ class LocalRun:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         return httpx.Client(base_url=self.url, timeout=60, limits=limits, trust_env=False)
 
+    def shift(self, side: str) -> None:
+        """Send all requests to one side from now on, as `portable shift` does."""
+        port = self.url.rpartition(":")[2]
+        words = ["--local", "--port", port, "--to", side, "--steps", "100", "--bake", "0s"]
+        command = [PORTABLE, "shift", *words]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+
     def descendants(self) -> set[int]:
         return descendants(self.process.pid)
 

@@ -77,7 +77,7 @@ def project(root: Path, folder: Path, settings: str, **files: str) -> Path:
     """Return a service in `folder`, with tests of its own."""
     for name in ("template.yaml", "samconfig.toml", "requirements.txt"):
         shutil.copy(root / name, folder)
-    for name in ("alb", "copilot", "src"):
+    for name in ("alb", "copilot", "data", "src"):
         shutil.copytree(root / name, folder / name)
     (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{settings}\n")
     (folder / "tests").mkdir()

@@ -183,12 +183,23 @@ def tear_down(stage: Stage) -> None:
     before = stage.left()
     stage.run(first, status=1, says="no changes made", answers=NO)
     assert stage.left() == before
+    (table,) = tables(stage)
     for line in steps("Tear down"):
-        stage.run(line, answers=YES)
+        said = stage.run(line, answers=YES)
+    assert f"table {table}" in said  # the last line has named it, and let it be
+    assert tables(stage) == [table]
+    stage.run("portable leftovers --env test --delete --data", answers=YES)
+    assert tables(stage) == []
+
+
+def tables(stage: Stage) -> list[str]:
+    """Return the names of the tables in the account."""
+    names: list[str] = stage.account.client("dynamodb").list_tables()["TableNames"]
+    return names
 
 
 # One resource of each stack, in the order of the stacks.
-BROKEN = ("Cluster", "ApiFunction", "LoadBalancer", "LambdaErrors", "Service")
+BROKEN = ("Cluster", "ItemsTable", "ApiFunction", "LoadBalancer", "LambdaErrors", "Service")
 
 
 def make_deploy(stage: Stage) -> None:
@@ -238,3 +249,11 @@ def make_destroy(stage: Stage) -> None:
     stage.run(command, answers=YES)
     stage.run("portable leftovers --env prod --delete --shared", answers=YES)
     assert stage.left().stacks == {}
+    drop = "portable leftovers --env prod --delete --data"
+    (table,) = tables(stage)
+    stage.run(drop, status=1, says=f"table {table}", answers=YES)
+    assert tables(stage) == [table]  # it is protected, too
+    dynamodb = stage.account.client("dynamodb")
+    dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+    stage.run(drop, answers=YES)
+    assert tables(stage) == []

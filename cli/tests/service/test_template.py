@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from portable.manifests.samconfig import Samconfig
-from tests.service.conftest import DATA, OLDER, OWNED, copier, git, replace
+from tests.service.conftest import DATA, OLDER, OWNED, ROOT, copier, git, replace
 
 EVENTS = {f"tests/events/alb-{name}.json" for name in ("get", "post", "health-check")}
 FILES = {
@@ -27,6 +27,8 @@ FILES = {
     "copilot/environments/overrides/cfn.patches.yml",
     *(f"copilot/environments/{name}/manifest.yml" for name in ("staging", "prod")),
     *(f"src/app/{name}" for name in ("__init__.py", "main.py", "settings.py", "py.typed")),
+    *(f"src/app/items/{path.name}" for path in (ROOT / "src/app/items").glob("*.py")),
+    *("data/template.yaml", "tests/test_items.py"),
     *("tests/test_app.py", "tests/events/not-alb.json"),
     *EVENTS,
 }
@@ -47,7 +49,7 @@ def test_a_service_has_its_owners_files_and_the_runtime(service, root):
     }
     found = files(service.fresh)
     assert found == FILES | runtime | {"src/portable_runtime/LICENSE"}
-    assert len(FILES) < 40  # of the owner; the runtime is not the owner's to look after
+    assert len(FILES) < 50  # of the owner; the runtime is not the owner's to look after
 
 
 def test_no_name_of_the_template_is_left(service):
@@ -64,7 +66,7 @@ def test_environments_region_and_stacks_are_those_of_the_answers(service):
     sections = list(Samconfig(service.fresh / "samconfig.toml").sections())
     assert {section.settings["stack_name"] for section in sections} == {
         f"orders-{kind}-{environment}"
-        for kind in ("lambda", "alb", "alarms")
+        for kind in ("data", "lambda", "alb", "alarms")
         for environment in ("staging", "prod")
     }
     assert {section.settings["region"] for section in sections} == {"eu-west-1"}

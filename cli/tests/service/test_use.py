@@ -26,7 +26,7 @@ def test_the_command_is_the_one_of_the_template(installed):
 
 def test_make_test(installed):
     said = installed.make("test")
-    assert re.search(r"^=+ 13 passed in ", said, re.M), said
+    assert re.search(r"^=+ 38 passed in ", said, re.M), said
 
 
 def test_make_lint(installed):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from portable.check.project import Project
-from portable.manifests import agreement
+from portable.manifests import agreement, different
 from portable.manifests import secrets as declared_secrets
 from portable.manifests import variables as environment_variables
 from portable.manifests.problem import Problem
@@ -23,8 +23,9 @@ def manifests(project: Project) -> Iterator[Problem]:
 
 def variables(project: Project) -> Iterator[Problem]:
     """Yield each variable that one side lacks or has with another value."""
-    marked = environment_variables.marked(project.root)
-    seen, names = set(), set()
+    marked = different.marked(project.root)
+    seen: set[Problem] = set()
+    names: set[str] = set()
     for environment in project.environments:
         system = load(project.root, environment, {})
         names |= system.function.environment.keys() | system.service.variables.keys()
@@ -33,12 +34,12 @@ def variables(project: Project) -> Iterator[Problem]:
             if problem not in seen:
                 seen.add(problem)
                 yield problem
-    yield from environment_variables.idle_marks(marked, names)
+    yield from different.idle(different.of_variables(marked) - names, "a variable")
 
 
 def secrets(project: Project) -> Iterator[Problem]:
     """Yield each secret that one side lacks, or that a new clone is not told of."""
-    marked = environment_variables.marked(project.root)
+    marked = different.marked(project.root)
     seen = set()
     for environment in project.environments:
         system = load(project.root, environment, {})

@@ -44,10 +44,13 @@ class Project:
 
     @cached_property
     def templates(self) -> tuple[str, ...]:
-        """The templates that `sam` deploys, by their paths."""
+        """The templates that `sam` deploys, by their paths, in the order in which it does.
+
+        What is none of the three comes first, as that of the data: both sides import it.
+        """
         known = [SAM, ALB, ALARMS]
         found = {section.template for section in self.sections}
-        return (*known, *sorted(found.difference(known)))
+        return (*sorted(found.difference(known)), *known)
 
     def template(self, path: str) -> dict[str, Any]:
         """Return the template at `path`, with its intrinsic functions."""

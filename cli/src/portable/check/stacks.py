@@ -94,11 +94,11 @@ def _stack(
     }
     values |= dict(given) | {"AWS::StackName": name}
     exports = {
-        _resolved(output["Export"]["Name"], values)
+        resolved(output["Export"]["Name"], values)
         for output in template.get("Outputs", {}).values()
         if "Export" in output
     }
-    imports = {_resolved(item, values) for item in _imports(template)}
+    imports = {resolved(item, values) for item in _imports(template)}
     known = [frozenset(item for item in names if item) for names in (exports, imports)]
     return Stack(name, source, command, delete, *known)
 
@@ -116,7 +116,7 @@ def _imports(value: Any) -> Iterator[Any]:
             yield from _imports(item)
 
 
-def _resolved(value: Any, values: Mapping[str, str]) -> str:
+def resolved(value: Any, values: Mapping[str, str]) -> str:
     """Return the name that `value` is; nothing where only a deployment knows it."""
     if isinstance(value, dict) and value.keys() == {"Fn::Sub"}:
         text, own = value["Fn::Sub"], {}

@@ -11,6 +11,7 @@ from portable.check.outcome import Outcome, Status, outcome, skipped
 from portable.check.project import Project
 from portable.check.published import copilot
 from portable.check.rendering import copilot_package
+from portable.check.rights import rights
 from portable.check.samconfig import samconfig, topics
 from portable.check.stacks import unknown_imports
 from portable.check.tracing import tracing
@@ -45,7 +46,8 @@ def _rendered(project: Project) -> list[Outcome]:
     """Render with Copilot, and look at what it made."""
     package = outcome("copilot package", "manifests, patches", copilot_package, project)
     lint = outcome("cfn-lint", "our templates and the rendered ones", cfn_lint, project)
-    imports = skipped("imports")
+    imports, allowed = skipped("imports"), skipped("rights")
     if package.status is Status.PASSED:
         imports = outcome("imports", "each is exported by a stack", unknown_imports, project)
-    return [package, lint, imports]
+        allowed = outcome("rights", "both rendered roles have the same", rights, project)
+    return [package, lint, imports, allowed]

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def leftovers(environment: str | None, delete: bool, data: bool, shared: bool, yes: bool) -> None:
     """List what is left in the account of an environment, once it is torn down.
 
-    Exit status 0 if nothing is; what other projects of the account share does not count, unless
-    --shared is given.
+    Exit status 0 if nothing is; with --delete if nothing is but data that was to stay. What other
+    projects of the account share does not count, unless --shared is given.
     """
     from portable.check.account.session import account
     from portable.leftovers.leftover import Needs
@@ -57,7 +57,8 @@ def leftovers(environment: str | None, delete: bool, data: bool, shared: bool, y
         need for need, given in ((Needs.DATA, data), (Needs.SHARED, shared)) if given
     }
     kept = [each for each in found if not (delete and _gone(each, granted, yes))]
-    counted = [each for each in kept if shared or each.needs is not Needs.SHARED]
+    ignored = {Needs.SHARED} - granted | ({Needs.DATA} - granted if delete else set())
+    counted = [each for each in kept if each.needs not in ignored]
     if delete:
         click.echo(f"{len(found) - len(kept)} of {len(found)} deleted.")
     raise SystemExit(1 if counted else 0)

@@ -1,5 +1,6 @@
 """What several commands share."""
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,14 @@ def check_app(_: click.Context, __: click.Parameter, path: str | None) -> str | 
     if path and ":" not in path:
         raise PortableError(f"--app is {path!r}, expected MODULE:ATTRIBUTE, as in 'main:app'.")
     return path
+
+
+def check_url(_: click.Context, option: click.Parameter, url: str | None) -> str | None:
+    """Return the URL that an option was given; raise `PortableError` if it is none."""
+    if url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+        message = f"{option.opts[0]} is {url!r}, expected a URL"
+        raise PortableError(f"{message}, as in 'http://127.0.0.1:8000'.")
+    return url
 
 
 def _variables(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:

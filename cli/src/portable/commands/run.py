@@ -10,6 +10,7 @@ import click
 from portable.commands.options import (
     WEIGHT,
     check_app,
+    check_url,
     chosen_environment,
     project_root,
     with_environment,
@@ -55,6 +56,12 @@ from portable.errors import PortableError
     help="One process for both sides, with this terminal: breakpoint() works.",
 )
 @click.option("--failover", is_flag=True, help='As with Failover = "enabled" in samconfig.toml.')
+@click.option(
+    "--data-endpoint",
+    metavar="URL",
+    callback=check_url,
+    help="A DynamoDB of one's own instead of the one that comes with the local run.",
+)
 @click.option("--quiet", is_flag=True, help="Do not show what the app writes.")
 @click.option(
     "--verbose",
@@ -74,6 +81,7 @@ def run(
     failover: bool,
     reload: bool,
     debug: bool,
+    data_endpoint: str | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -113,6 +121,7 @@ def run(
         failover=failover,
         reload=reload,
         debug=debug,
+        data_endpoint=data_endpoint,
     )
     detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
     view = LiveView(detail) if sys.stdout.isatty() and not debug else PlainView(detail)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portable.errors import PortableError
+from portable.local.data.shared import with_data
 from portable.local.fargate_side.ip_target_group import IPTargetGroup
 from portable.local.lambda_side.lambda_target_group import LambdaTargetGroup
-from portable.local.launch.containers import DockerLauncher
+from portable.local.launch.containers import DockerLauncher, gateway
 from portable.local.launch.debugged import DAY
 from portable.local.launch.debugger import DebugLauncher, patient
 from portable.local.launch.host import HostLauncher
@@ -28,8 +29,9 @@ from portable.local.start import start
 from portable.local.view.view import View
 from portable.manifests import agreement, secrets
 from portable.manifests.alarms import alarms
+from portable.manifests.different import marked
 from portable.manifests.system import System, load
-from portable.manifests.variables import differences, marked
+from portable.manifests.variables import differences
 from portable.manifests.workers import several_workers
 from portable.weights import Weights
 
@@ -49,6 +51,7 @@ class Options:
     alarm_period: float = 5.0  # seconds that a minute of the alarms takes
     debug: bool = False  # one process with the terminal, for a debugger
     reload: bool = False  # restart both sides when files change
+    data_endpoint: str | None = None  # a DynamoDB of one's own
     failover: bool = False  # as with Failover = "enabled" in samconfig.toml
 
 
@@ -63,7 +66,13 @@ async def run(options: Options, view: View) -> None:
     system = secrets.filled(system, options.root, options.variables)
     if options.debug:
         system = patient(system)
+    host = gateway() if options.docker else "127.0.0.1"
+    where = (options.root, options.environment, view.output, view.progress)
+    async with with_data(system, *where, options.data_endpoint, host) as system:
+        await _run(system, options, view)
 
+
+async def _run(system: System, options: Options, view: View) -> None:
     def output(name: str, line: str) -> None:
         view.output(name, line)
         operations.metrics.line(line)

@@ -6,12 +6,14 @@ Fargate's are `secrets` in the Copilot manifest, which ECS injects when a task s
 https://aws.github.io/copilot-cli/docs/developing/secrets/
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portable.errors import PortableError
+from portable.manifests.different import mark
 from portable.manifests.problem import Problem, Severity
 
 if TYPE_CHECKING:
@@ -107,9 +109,9 @@ def env_file(path: Path) -> dict[str, str]:
 
 
 def differences(system: "System", marked: Collection[str] = ()) -> Iterator[Problem]:
-    """Yield each secret that one side lacks, has as a plain variable, or cannot get.
+    """Yield each secret that one side lacks, has as a plain variable or elsewhere, or cannot get.
 
-    `marked` are the names that one side may lack.
+    `marked` are the names that one side may lack or have elsewhere.
     """
     function, service = system.function, system.service
     left, right = f"{function.path}", f"{service.path}: secrets"
@@ -123,15 +125,64 @@ def differences(system: "System", marked: Collection[str] = ()) -> Iterator[Prob
                 text = f"{place} has the secret {name}, a plain variable of the other side."
                 yield Problem(text, f"Make it a secret of {other}.")
             elif name not in marked:
-                yield Problem(
-                    f"{place} has the secret {name}, but {other} has not.",
-                    "Add it there, or mark it in pyproject.toml: "
-                    f'[tool.portable] different = ["{name}"].',
-                )
+                text = f"{place} has the secret {name}, but {other} has not."
+                yield Problem(text, f"Add it there{mark(name)}")
+    for name in sorted(function.secrets.keys() & service.secrets.keys() - set(marked)):
+        one, another = _of_reference(function.secrets[name]), _of_declared(service.secrets[name])
+        if one and another and not one.may_be(another):
+            text = f"{left}.{name} is {one}, but {right}.{name} is {another}."
+            yield Problem(text, f"Give both the same{mark(name)}")
     for name, reference in function.secrets.items():
         if SECURE in reference:
             text = f"{left}.{name} is a reference to ssm-secure, which no function can have."
             yield Problem(text, "Keep it in Secrets Manager: {{resolve:secretsmanager:NAME}}.")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a secret is. `kind` is empty where only a deployment knows, `key` for all of it."""
+
+    kind: str
+    name: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind or 'the export'} {self.name!r}" + (self.key and f", key {self.key!r}")
+
+    def may_be(self, other: "_Source") -> bool:
+        """Say whether the two can be the same; an ARN and a name can."""
+        kinds, names = {self.kind, other.kind} - {""}, (self.name, other.name)
+        named = self.name == other.name or any(name.startswith("arn:") for name in names)
+        return len(kinds) < 2 and named and self.key == other.key
+
+
+def _of_reference(value: str) -> _Source | None:
+    """Return where a dynamic reference leads; nothing for one inside a longer value."""
+    found = re.fullmatch(r"\{\{resolve:(ssm|ssm-secure|secretsmanager):(.+)\}\}", value)
+    if not found:
+        return None
+    if found[1] != "secretsmanager":
+        return _Source("ssm", found[2].partition(":")[0])
+    name, rest = _split_arn(found[2])
+    return _Source(found[1], name, rest[1] if len(rest) > 1 else "")
+
+
+def _of_declared(where: str) -> _Source | None:
+    """Return where a secret of the Copilot manifest is."""
+    kind, _, value = where.partition(" ")
+    if kind == "from_cfn":
+        return _Source("", value)
+    name, rest = _split_arn(value)
+    if kind == "ssm" and name.startswith("arn:"):
+        kind = ""  # of either service
+    return _Source(kind, name, rest[0] if rest else "")
+
+
+def _split_arn(value: str) -> tuple[str, list[str]]:
+    """Return the name or the ARN that `value` begins with, and what follows between colons."""
+    parts = value.split(":")
+    length = 7 if parts[0] == "arn" else 1
+    return ":".join(parts[:length]), parts[length:]
 
 
 def not_in_example(system: "System", root: Path) -> Iterator[Problem]:

@@ -26,7 +26,8 @@ PLAIN_HTTP = "AllowPlainHttp"
 class Function:
     """The Lambda side, from template.yaml. The timeout is in seconds, the memory in MB.
 
-    `secrets` are those of its variables whose values are references to a secret.
+    `secrets` are those of its variables whose values are references to a secret, `imports` are the
+    names of the variables whose values are the exports of another stack.
     """
 
     logical_id: str
@@ -37,6 +38,7 @@ class Function:
     timeout: int
     memory: int
     architecture: str
+    imports: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str:
@@ -49,7 +51,8 @@ class Service:
     """The Fargate side, from the Copilot manifest at `path` and the patches at `patches`.
 
     `stop_timeout` is the seconds from SIGTERM to SIGKILL, `writable` are the folders where volumes
-    of the task are mounted that it may write to.
+    of the task are mounted that it may write to, `imports` are the names of the variables whose
+    values are the exports of another stack.
     """
 
     path: str
@@ -64,6 +67,7 @@ class Service:
     writable: frozenset[str]
     patches: str
     stop_timeout: int
+    imports: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def load(root: Path, environment: str, weights: dict[str, int]) -> System:
     """
     sam_parameters = deploy_parameters(root / SAMCONFIG, SAM, environment)
     return System(
-        _function(render(root / SAM, sam_parameters)),
+        _function(render(root / SAM, sam_parameters), read_template(root, SAM)),
         _service(root, environment),
         _load_balancer(render_alb(root, environment, weights)),
     )
@@ -145,7 +149,7 @@ def render_alb(root: Path, environment: str, weights: dict[str, int]) -> dict[st
     return render(root / ALB, parameters)
 
 
-def _function(template: dict[str, Any]) -> Function:
+def _function(template: dict[str, Any], written: dict[str, Any]) -> Function:
     functions = _resources(template, "AWS::Serverless::Function")
     if len(functions) != 1:
         raise PortableError(f"{SAM} has {len(functions)} AWS::Serverless::Function, expected 1.")
@@ -163,6 +167,7 @@ def _function(template: dict[str, Any]) -> Function:
         read.integer("Timeout"),
         read.integer("MemorySize"),
         read("Architectures", default=["x86_64"])[0],
+        _imports(written["Resources"][logical_id]["Properties"]["Environment"]["Variables"]),
     )
 
 
@@ -184,7 +189,10 @@ def _service(root: Path, environment: str) -> Service:
         read.integer("image", "port"),
         tuple(read("command")),
         {k: text(_resolved(root, v, environment)) for k, v in read("variables").items()},
-        secrets.of_manifest(path, read("secrets", default=None)),
+        {
+            name: _resolved(root, where, environment)
+            for name, where in secrets.of_manifest(path, read("secrets", default=None)).items()
+        },
         count,
         read("platform", default="linux/x86_64"),
         " ".join(map(str, read("image", "healthcheck", "command"))),
@@ -192,6 +200,16 @@ def _service(root: Path, environment: str) -> Service:
         writable(read("storage", "volumes", default=None)),
         patches,
         stop_timeout(root, patches),
+        _imports(read("variables")),
+    )
+
+
+def _imports(variables: dict[str, Any]) -> frozenset[str]:
+    """Return the names of the variables that import, in the language of either side."""
+    return frozenset(
+        name
+        for name, value in variables.items()
+        if isinstance(value, dict) and value.keys() & {"Fn::ImportValue", "from_cfn"}
     )
 
 

@@ -121,7 +121,7 @@ async def compare(options: Options, plan: Plan) -> Report:
     ours = {"PYTHONHASHSEED": "0", "SIDE_HEADER": "false", "API_DOCS": "true"}
     variables = {**ours, **options.variables}
     async with (
-        both_targets(replace(options, variables=variables), SilentView()) as ports,
+        both_targets(replace(options, variables=variables), SilentView(), apart=True) as ports,
         httpcore.AsyncConnectionPool() as pool,
     ):
         schema = None if named else await _schema(pool, ports["fargate"], plan)

@@ -15,6 +15,7 @@ PLACES = {
     WORKSPACE: r"^application: ",
     SAMCONFIG: r'^(?:(?:stack_name|AppName) = "|tags = "application=)',
     "*.yaml": r"^  AppName:\n(?:    .*\n)*?    Default: ",
+    "data/*.yaml": r"^  AppName:\n(?:    .*\n)*?    Default: ",
     "alb/*.yaml": r"^  AppName:\n(?:    .*\n)*?    Default: ",
     "pyproject.toml": r'^name = "',
     "requirements*.txt": r"^ *# +(?:via )?",

@@ -10,7 +10,7 @@ from portable.check.project import Project
 from portable.manifests.problem import Problem
 
 FILES = ("template.yaml", "samconfig.toml", "Dockerfile", "pyproject.toml", ".env.example")
-COPIED = (*FILES, "alb", "copilot", "src")
+COPIED = (*FILES, "alb", "copilot", "data", "src")
 
 PLAIN_HTTP = ('AllowPlainHttp = "disabled"', 'AllowPlainHttp = "enabled"')
 

@@ -155,6 +155,7 @@ def test_missing_exports_are_named_with_the_command_that_makes_them(server, ours
     problems = list(exports(ours, rendered))
     assert [problem.fix for problem in problems] == [
         "`copilot env deploy --name test` makes it first.",
+        "`sam deploy --config-env data-test` makes it first.",
         "`sam deploy --config-env alb-test` makes it first.",
     ]
     assert {problem.severity for problem in problems} == {Severity.WARNING}

@@ -10,7 +10,7 @@ PORTABLE = Path(sys.executable).with_name("portable")
 ORDER = [
     *("names", "samconfig.toml", "manifests", "variables", "secrets", "tracing", "alarms"),
     *("copilot", "docker", "base image"),
-    *("sam validate", "copilot package", "cfn-lint", "imports"),
+    *("sam validate", "copilot package", "cfn-lint", "imports", "rights"),
 ]
 
 
@@ -36,7 +36,7 @@ def test_all_is_well_in_a_project_that_is_ready(copy):
     for name in ORDER:
         assert f" {name} " in done.stdout
     assert "✘" not in done.stdout
-    assert "14 checks: 0 faults, " in done.stdout
+    assert "15 checks: 0 faults, " in done.stdout
     assert "environments prod, test" in done.stdout
 
 

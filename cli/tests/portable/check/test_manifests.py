@@ -4,8 +4,8 @@ import pytest
 
 from portable.check.manifests import manifests, variables
 from portable.check.project import Project
+from portable.manifests.different import VARIABLES
 from portable.manifests.problem import Severity
-from portable.manifests.variables import DIFFERENT
 from portable.service import environments
 from portable_runtime.target_settings import ServerSettings, TargetSettings
 
@@ -24,7 +24,7 @@ def test_what_differs_on_purpose_is_the_side_and_what_only_the_server_reads():
     servers = {
         name.upper() for name in ServerSettings.model_fields.keys() - TargetSettings.model_fields
     }
-    assert DIFFERENT.keys() == {"EXECUTION_ENVIRONMENT", *servers}
+    assert VARIABLES.keys() == {"EXECUTION_ENVIRONMENT", *servers}
 
 
 def test_a_disagreement_is_told_once_for_all_environments(project, change, find):
@@ -67,6 +67,26 @@ def test_another_value_in_one_environment(project, change, find):
     test = "    variables:\n      SIDE_HEADER"
     change(SERVICE, test, test.replace("SIDE", "LOG_LEVEL: DEBUG\n      SIDE"))
     find(variables(project), "LOG_LEVEL", "'INFO'", "'DEBUG'")
+
+
+def test_a_name_that_only_looks_like_the_export_of_the_other_side(project, change, find):
+    export = "portable-api-test-ItemsTable"
+    change(
+        "template.yaml",
+        "ITEMS_TABLE:\n            Fn::ImportValue: !Sub ${AppName}-${EnvName}-ItemsTable",
+        "ITEMS_TABLE: !Sub ${AppName}-${EnvName}-ItemsTable",
+    )
+    problem = find(variables(Project(project.root, ("test",), project.rendered)), export)
+    assert problem.text == (
+        f"{SAM_PLACE}.ITEMS_TABLE is {export!r}, "
+        f"but {FARGATE_PLACE}.ITEMS_TABLE is the export {export!r}."
+    )
+
+
+def test_another_export(project, change, find):
+    change(SERVICE, "ENVIRONMENT_NAME}-ItemsTable", "ENVIRONMENT_NAME}-OtherTable")
+    test = Project(project.root, ("test",), project.rendered)
+    find(variables(test), "the export 'portable-api-test-ItemsTable'", "-OtherTable'")
 
 
 @pytest.mark.parametrize("like", ["test", "prod"])

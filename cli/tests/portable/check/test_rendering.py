@@ -86,6 +86,7 @@ def test_the_stacks_of_an_environment_with_their_commands(project):
     found = {stack.name: stack for stack in stacks(project, "test")}
     assert {name: stack.command for name, stack in found.items()} == {
         "portable-api-test": "copilot env deploy --name test",
+        "portable-api-data-test": "sam deploy --config-env data-test",
         "portable-api-lambda-test": "sam deploy",
         "portable-api-alb-test": "sam deploy --config-env alb-test",
         "portable-api-alarms-test": "sam deploy --config-env alarms-test",

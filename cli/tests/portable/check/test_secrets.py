@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
 from cfnlint.decode import cfn_yaml
 
-from portable.check.lint import sam_validate
+from portable.check.lint import cfn_lint, sam_validate
 from portable.check.manifests import secrets, variables
 from portable.check.rendering import copilot_package
 from portable.manifests.problem import Severity
@@ -17,6 +18,7 @@ from tests.portable.secret_manifests import (
 )
 
 SERVICE = "copilot/api/manifest.yml"
+PATCHES = "copilot/api/overrides/cfn.patches.yml"
 PLACE = "template.yaml: ApiFunction.Properties.Environment.Variables"
 KEY = {"API_KEY": "'{{resolve:secretsmanager:key}}'"}
 
@@ -76,8 +78,50 @@ def test_a_reference_that_no_function_can_have(project, find):
     find(secrets(project), f"{PLACE}.API_KEY", "ssm-secure", "Secrets Manager")
 
 
+@pytest.mark.parametrize(
+    ("reference", "declared", "words"),
+    [
+        ("secretsmanager:key", "key", "is secretsmanager 'key', but {} is ssm 'key'."),
+        ("ssm:/a", "/b", "is ssm '/a', but {} is ssm '/b'."),
+        (
+            "secretsmanager:db:SecretString:user",
+            "{secretsmanager: 'db:password::'}",
+            "is secretsmanager 'db', key 'user', but {} is secretsmanager 'db', key 'password'.",
+        ),
+        ("ssm:/a", "{from_cfn: b}", "is ssm '/a', but {} is the export 'b'."),
+    ],
+)
+def test_one_with_two_sources(project, find, reference, declared, words):
+    declare(project.root, _key(reference), f"secrets: {{API_KEY: {declared}}}\n")
+    problem = find(
+        secrets(project), f"{PLACE}.API_KEY " + words.format(f"{SERVICE}: secrets.API_KEY")
+    )
+    assert problem.severity is Severity.FAULT
+
+
+@pytest.mark.parametrize(
+    ("reference", "declared"),
+    [
+        ("secretsmanager:db:SecretString:user", "{secretsmanager: 'db:user::'}"),
+        (
+            "secretsmanager:arn:aws:secretsmanager:r:1:secret:db-a1:SecretString:k",
+            "'arn:aws:secretsmanager:r:1:secret:db-a1:k::'",
+        ),
+        ("ssm:/a:3", "/a"),
+    ],
+)
+def test_one_with_one_source_in_two_languages(project, reference, declared):
+    declare(project.root, _key(reference), f"secrets: {{API_KEY: {declared}}}\n")
+    (project.root / ".env.example").write_text("API_KEY=\n")
+    assert list(secrets(project)) == []
+
+
+def _key(reference: str) -> dict[str, str]:
+    return {"API_KEY": f"'{{{{resolve:{reference}}}}}'"}
+
+
 def test_one_that_the_example_does_not_name_is_a_warning(project, find):
-    declare(project.root, KEY, "secrets: {API_KEY: key}\n")
+    declare(project.root, KEY, "secrets: {API_KEY: {secretsmanager: key}}\n")
     problem = find(secrets(project), "API_KEY is a secret, but .env.example does not name it.")
     assert problem.severity is Severity.WARNING
 
@@ -87,8 +131,15 @@ BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def test_what_the_page_shows_is_accepted_by_the_real_tools(project, change):
-    """A secret on each side, and the right to a table on each side."""
-    variable, secret, policy, addon = BLOCKS
+    """A secret on each side, and the right to a table on both sides, in each of the two ways."""
+    variable, secret, statement, policy, addon = BLOCKS
+    table = "            Resource: !GetAtt ItemsTable.Arn\n"  # of the statement of AppPolicy
+    change("data/template.yaml", table, table + statement)
+    change(
+        PATCHES,
+        "ManagedPolicyArns\n  value:\n    - Fn:",
+        "ManagedPolicyArns/-\n  value:\n      Fn:",
+    )
     change("template.yaml", LAMBDA_LEVEL, LAMBDA_LEVEL + " " * 10 + variable)
     change(SERVICE, "\nvariables:\n", f"\n{secret}variables:\n")
     last = "                Resource: !GetAtt LogGroup.Arn\n"  # of the ExecutionRole's policies
@@ -99,6 +150,10 @@ def test_what_the_page_shows_is_accepted_by_the_real_tools(project, change):
     assert list(secrets(project)) == []
     assert list(sam_validate(project)) == []
     assert list(copilot_package(project)) == []
+    assert list(cfn_lint(project)) == []
     template = cfn_yaml.load(str(project.rendered / "api-test.stack.yml"))
     role = template["Resources"]["TaskRole"]["Properties"]
-    assert role["ManagedPolicyArns"] == [{"Fn::GetAtt": ["AddonsStack", "Outputs.UseTable"]}]
+    assert role["ManagedPolicyArns"] == [
+        {"Fn::GetAtt": ["AddonsStack", "Outputs.UseTable"]},
+        {"Fn::ImportValue": {"Fn::Sub": "${AppName}-${EnvName}-AppPolicy"}},
+    ]

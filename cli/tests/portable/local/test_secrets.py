@@ -18,7 +18,7 @@ VALUES = "DATABASE_PASSWORD='of the file'\nAPI_KEY=not-used\n"
 def project(tmp_path: Path) -> Path:
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("alb", "copilot"):
+    for name in ("alb", "copilot", "data"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("src", "cli"):
         (tmp_path / name).symlink_to(ROOT / name)

@@ -7,7 +7,7 @@ import pytest
 
 from portable.errors import PortableError
 from portable.manifests import agreement
-from portable.manifests.system import load
+from portable.manifests.system import WORKSPACE, load
 from portable_runtime.target_settings import ServerSettings
 
 ALB = "alb/template.yaml"
@@ -19,7 +19,7 @@ PATCHES = "copilot/api/overrides/cfn.patches.yml"
 @pytest.fixture
 def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the manifests and of the handler's package."""
-    for name in (SAM, "samconfig.toml", ALB, SERVICE, PATCHES):
+    for name in (SAM, "samconfig.toml", ALB, SERVICE, PATCHES, WORKSPACE):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     shutil.copytree(root / "src", tmp_path / "src")

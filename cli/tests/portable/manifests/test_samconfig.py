@@ -92,7 +92,7 @@ def test_sections_are_read_as_sam_reads_them(root):
 
     sam = SamConfig(root)
     sections = list(Samconfig(root / "samconfig.toml").sections())
-    assert len(sections) == 6
+    assert len(sections) == 8
     for section in sections:
         given = sam.get_all(["deploy"], "parameters", section.name)
         assert section.settings == given.unwrap()

@@ -16,7 +16,13 @@ PLACE = "template.yaml: ApiFunction.Properties.Environment.Variables"
 
 @pytest.fixture
 def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("template.yaml", "samconfig.toml", "alb/template.yaml", SERVICE):
+    for name in (
+        "template.yaml",
+        "samconfig.toml",
+        "alb/template.yaml",
+        "copilot/.workspace",
+        SERVICE,
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)

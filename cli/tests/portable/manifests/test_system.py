@@ -7,7 +7,7 @@ import pytest
 
 from portable.errors import PortableError
 from portable.manifests.agreement import TEMPORARY
-from portable.manifests.system import load
+from portable.manifests.system import ALB, WORKSPACE, load
 
 SERVICE = "copilot/api/manifest.yml"
 PATCHES = "copilot/api/overrides/cfn.patches.yml"
@@ -16,7 +16,7 @@ PATCHES = "copilot/api/overrides/cfn.patches.yml"
 @pytest.fixture
 def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the manifests, which is the current folder too."""
-    for name in ("template.yaml", "samconfig.toml", "alb/template.yaml", SERVICE, PATCHES):
+    for name in ("template.yaml", "samconfig.toml", ALB, SERVICE, PATCHES, WORKSPACE):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)

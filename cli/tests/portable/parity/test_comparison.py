@@ -67,7 +67,7 @@ DOCUMENT = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The project's manifests, with room for an app of the test's own."""
-    for name in ("template.yaml", "samconfig.toml", "alb", "copilot", "src"):
+    for name in ("template.yaml", "samconfig.toml", "alb", "copilot", "data", "src"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 
@@ -326,7 +326,7 @@ def test_an_app_of_ones_own(project: Path):
         ),
         (
             ["--exclude", "GET /none"],
-            "--exclude is 'GET /none', expected one of GET /, GET /healthz.",
+            "--exclude is 'GET /none', expected one of GET /, GET /healthz, ",
         ),
         (
             ["--path", "/", "--exclude", "GET /", "--exclude", "HEAD /"],

@@ -33,15 +33,12 @@ class DockerLauncher:
         self.processes: list[Process] = []
         # The name that `sam build` gives to the function's image.
         self.image = f"{system.function.logical_id.lower()}:latest"
-        _docker(
-            "version", missing="the Docker engine does not answer: start it, or leave --docker out"
-        )
+        # Containers see the listener, and whatever else comes from this machine, as this address.
+        self.gateway = gateway()
         _docker(
             *("image", "inspect", self.image),
             missing=f"there is no image {self.image!r}: make it with `sam build`",
         )
-        # Containers see the listener, and whatever else comes from this machine, as this address.
-        self.gateway = _gateway()
 
     async def task(self, number: int) -> Task:
         """Start task `number` of the service; raise `PortableError`."""
@@ -115,7 +112,9 @@ class DockerLauncher:
         return process, port
 
 
-def _gateway() -> str:
+def gateway() -> str:
+    """Return the address of this machine in the network of containers; raise `PortableError`."""
+    _docker("version", missing="the Docker engine does not answer: start it, or leave --docker out")
     network = _docker(
         *("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"),
         missing="Docker has no network named 'bridge'",

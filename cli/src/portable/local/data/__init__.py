@@ -1,0 +1,1 @@
+"""The stack of data/template.yaml in the local run."""

@@ -1,0 +1,1 @@
+"""Items, kept in the table that both sides share: data/template.yaml."""
