@@ -312,7 +312,7 @@ def test_options_in_the_text_exist():
 
 def test_commands_begin_with_a_known_tool():
     tools = {"make", "curl", "sam", "copilot", "portable", "aws", "export", "for", "done", "echo"}
-    tools |= {".venv/bin/copier", "cd", "git"}
+    tools |= {".venv/bin/copier", ".venv/bin/portable", "cd", "git"}
     assert {command.split()[0] for command in COMMANDS} == tools
 
 

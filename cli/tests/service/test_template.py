@@ -130,6 +130,7 @@ def test_any_list_of_environments(template, tmp_path, environments, expected):
         ("environments", "a-long-environment", "10 characters at most"),
         ("environments", "prod,prod", "different names"),
         ("region", "Ireland", "a region, as in eu-west-1"),
+        ("data", "bucket", "Invalid choice"),
     ],
 )
 def test_an_answer_that_aws_would_refuse(template, tmp_path, name, value, sentence):
