@@ -14,6 +14,7 @@ from portable.commands import (
     run,
     shift,
     split,
+    task,
 )
 
 
@@ -34,6 +35,7 @@ for command in (
     cost.cost,
     fault.fault,
     restart.restart,
+    task.task,
     environment.environment,
     environment.rename,
 ):

@@ -5,6 +5,7 @@ GetAuthorizationToken, and a repository with images in it cannot be deleted with
 """
 
 import base64
+import hashlib
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -63,6 +64,17 @@ class Ecr(Service):
         """Return the URI of an image that is there by its digest."""
         repository, _, tag = image.rpartition(":")
         return f"{repository}@{self.registry.tags(repository.removeprefix(f'{self.host}/'))[tag]}"
+
+    def digest(self, image: str) -> str:
+        """Return the digest of an image by its URI, a made up one for another registry's."""
+        repository, _, reference = image.partition("@")
+        if reference:
+            return reference
+        name = image.removeprefix(f"{self.host}/")
+        repository, _, tag = name.rpartition(":") if ":" in name else (name, "", "latest")
+        if found := image.startswith(self.host) and self.registry.manifest(repository, tag):
+            return str(found[1]["Docker-Content-Digest"])
+        return f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"
 
     # Operations.
 

@@ -1,8 +1,8 @@
 """ECS: clusters, task definitions, services and the deployments that `copilot` waits for.
 
 Checked: the target group of a service has a listener, the image of a task is in the registry. The
-tasks are a number; a deployment has them all after `seconds`, unless a test lets it fail or one of
-its alarms goes into ALARM meanwhile.
+tasks of a service are a number; a deployment has them all after `seconds`, unless a test lets it
+fail or one of its alarms goes into ALARM meanwhile. One of RunTask runs its command (`tasks.py`).
 """
 
 import secrets
@@ -16,8 +16,10 @@ from tests.aws.actors import ResourceFailed
 from tests.aws.ecr import Ecr
 from tests.aws.elbv2 import Elbv2
 from tests.aws.errors import AwsError
+from tests.aws.run_task import RunTask
 from tests.aws.service import Service
 from tests.aws.tagging import Tagging
+from tests.aws.tasks import Run
 
 
 @dataclass
@@ -50,10 +52,11 @@ class EcsService:
         return int(self.properties.get("DesiredCount", 1))
 
 
-class Ecs(Service):
+class Ecs(RunTask, Service):
     """`services` by ARN, `task_definitions` by ARN with their properties in the template's words.
 
-    A test may set `seconds`, which a deployment takes, and `failing`, why the next one fails.
+    A test may set `seconds`, which a deployment and the start of a task take, and `failing`, why
+    the next deployment fails.
     """
 
     name = "ecs"
@@ -68,6 +71,7 @@ class Ecs(Service):
         alarm_state: Callable[[str], str | None],
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        run: Run,
     ) -> None:
         self.prefix = f"arn:aws:ecs:{region}:{account}"
         self.elbv2, self.ecr, self.tagging, self.alarm_state = elbv2, ecr, tagging, alarm_state
@@ -78,6 +82,7 @@ class Ecs(Service):
         self.services: dict[str, EcsService] = {}
         self.seconds = 2.0
         self.failing = ""
+        RunTask.__init__(self, run)
 
     # Operations.
 
@@ -125,21 +130,38 @@ class Ecs(Service):
             | {"taskDefinitionArn": arn, "revision": int(arn.rpartition(":")[2])}
         }
 
+    def register_task_definition(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        arn = self.register(parameters["family"], _upper(parameters))
+        return self.describe_task_definition({"taskDefinition": arn})
+
+    def deregister_task_definition(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        described = self.describe_task_definition(parameters)
+        del self.task_definitions[described["taskDefinition"]["taskDefinitionArn"]]
+        return described
+
     def list_tasks(self, parameters: dict[str, Any]) -> dict[str, Any]:
         if parameters.get("desiredStatus", "RUNNING") != "RUNNING":
             return {"taskArns": []}
         name = parameters.get("serviceName", "")
-        return {
-            "taskArns": [
-                f"{self.prefix}:task/{last(service.cluster)}/{number:032x}"
-                for service in self.services.values()
-                if name in ("", service.name, service.arn)
-                for number in range(len(service.addresses))
-            ]
-        }
+        arns = [
+            f"{self.prefix}:task/{last(service.cluster)}/{number:032x}"
+            for service in self.services.values()
+            if name in ("", service.name, service.arn)
+            for number in range(len(service.addresses))
+        ]
+        started = parameters.get("startedBy")
+        own = [
+            task.arn
+            for task in self.tasks.values()
+            if not name and started in (None, task.started_by) and not task.over
+        ]
+        return {"taskArns": own if started else [*arns, *own]}
 
     def describe_tasks(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        tasks = [{"taskArn": arn, "lastStatus": "RUNNING"} for arn in parameters["tasks"]]
+        tasks = [
+            self.tasks[arn].described() if arn in self.tasks else self._of_service(arn)
+            for arn in parameters["tasks"]
+        ]
         return {"tasks": tasks, "failures": []}
 
     def update_service(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +171,14 @@ class Ecs(Service):
         return {"service": self._described(service)}
 
     # What the actors share.
+
+    def register(self, family: str, properties: dict[str, Any]) -> str:
+        """Return the ARN of a new revision of the task definition `family`."""
+        revision = self.revisions.get(family, 0) + 1
+        self.revisions[family] = revision
+        arn = f"{self.prefix}:task-definition/{family}:{revision}"
+        self.task_definitions[arn] = {"Family": family} | properties
+        return arn
 
     def deployment(self, given: dict[str, Any]) -> Deployment:
         """Return a deployment that begins now."""
@@ -223,6 +253,24 @@ class Ecs(Service):
                 return f"tasks failed to start. CannotPullContainerError: {image}: not found"
         return ""
 
+    def _of_service(self, arn: str) -> dict[str, Any]:
+        """Return a task of a service, which is no more than its number."""
+        [found] = [
+            service for service in self.services.values() if last(service.cluster) in arn.split("/")
+        ] or [None]
+        if found is None:
+            return {"taskArn": arn, "lastStatus": "RUNNING"}
+        definition = found.deployment.task_definition
+        return {
+            "taskArn": arn,
+            "lastStatus": "RUNNING",
+            "taskDefinitionArn": definition,
+            "containers": [
+                {"name": each["Name"], "imageDigest": self.ecr.digest(each["Image"])}
+                for each in self.task_definitions[definition]["ContainerDefinitions"]
+            ],
+        }
+
     def _described(self, service: EcsService) -> dict[str, Any]:
         with suppress(ResourceFailed):
             self.go_on(service)
@@ -240,6 +288,8 @@ class Ecs(Service):
             "taskDefinition": given["TaskDefinition"],
             "createdAt": service.created,
             "events": service.events,
+            "networkConfiguration": _lower(given.get("NetworkConfiguration", {})),
+            "platformVersion": given.get("PlatformVersion", "LATEST"),
             "deploymentConfiguration": _lower(configuration),
             "deployments": [
                 {
@@ -267,3 +317,10 @@ def _lower(value: Any) -> Any:
     if isinstance(value, dict):
         return {key[:1].lower() + key[1:]: _lower(item) for key, item in value.items()}
     return [_lower(item) for item in value] if isinstance(value, list) else value
+
+
+def _upper(value: Any) -> Any:
+    """Return a value of the API with the template's names."""
+    if isinstance(value, dict):
+        return {key[:1].upper() + key[1:]: _upper(item) for key, item in value.items()}
+    return [_upper(item) for item in value] if isinstance(value, list) else value

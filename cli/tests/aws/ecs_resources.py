@@ -34,10 +34,7 @@ class TaskDefinitionActor(OnlySchema):
 
     def create(self, resource: Resource) -> Made:
         family = resource.properties.get("Family", resource.physical_id.rpartition("/")[2])
-        revision = self.ecs.revisions.get(family, 0) + 1
-        self.ecs.revisions[family] = revision
-        arn = f"{self.ecs.prefix}:task-definition/{family}:{revision}"
-        self.ecs.task_definitions[arn] = {"Family": family} | resource.properties
+        arn = self.ecs.register(family, resource.properties)
         return Made(arn, {"TaskDefinitionArn": arn})
 
 

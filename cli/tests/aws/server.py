@@ -6,6 +6,7 @@
         account.cloudwatch.set("portable-api-test-fargate-errors", "ALARM")
         account.elbv2.health["10.0.2.10"] = "unhealthy"
         account.ecs.failing = "tasks failed to start."
+        account.ecs.task_failing = "CannotPullContainerError: no route to the registry"
 
 At the end of the block it raises if a tool asked for something that nothing here answers.
 
@@ -46,6 +47,7 @@ from tests.aws.routing import Requests
 from tests.aws.schedule import Times
 from tests.aws.storage import Policies, accepts_logs
 from tests.aws.tagging import Tagging
+from tests.aws.tasks import Run, as_container, as_process
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 S3_URL = re.compile(
@@ -99,8 +101,17 @@ class Account:
             lambda bucket: accepts_logs(self.policies.get(bucket, {})),
         )
         self.cloudwatch = CloudWatch(account, region, now)
+        line = as_container(account, images) if images.host else as_process
         self.ecs = Ecs(
-            account, region, self.elbv2, self.ecr, self.tagging, self.cloudwatch.state, seconds, now
+            account,
+            region,
+            self.elbv2,
+            self.ecr,
+            self.tagging,
+            self.cloudwatch.state,
+            seconds,
+            now,
+            Run(line, lambda: self.client("logs")),
         )
         self.cloudformation = CloudFormation(
             account=account,
@@ -201,7 +212,11 @@ def aws(
         account.variables = _variables(address, home, region)
         if images:
             account.variables["DOCKER_HOST"] = stack.enter_context(docker_engine(account.ecr))
-        yield account
+        try:
+            yield account
+        finally:
+            for task in account.ecs.tasks.values():
+                task.end()
         if account.requests.unanswered:
             raise NotImplementedError(
                 "Nothing in tests/aws answers "

@@ -70,6 +70,33 @@ def _revision(stage: Stage) -> int:
     return int(service.deployment.task_definition.rpartition(":")[2])
 
 
+PACKAGE = "copilot svc package --name api --env test --tag v2 --upload-assets --output-dir packaged"
+
+
+def run_tasks(stage: Stage) -> None:
+    """A command in the image that the service runs, and one in the image that is deployed next."""
+    page = (ROOT / "cli/docs/task.md").read_text()
+    show = "python -c 'import os; print(os.environ[\"ITEMS_TABLE\"]); raise SystemExit(3)'"
+    said = stage.run(
+        f"portable task --env test -- {show}", status=3, says="\nportable-api-data-t"
+    )
+    migrate = mentioned("Operate", "portable task", "--tag v2")
+    stage.run(migrate, status=1, says="has no image 'v2'")
+    assert f"{PACKAGE}\n{migrate}\n" in page
+    stage.run(PACKAGE)
+    # The image has no migrations, and Python says so.
+    new = stage.run(migrate, status=1, says="No module named alembic")
+    tags = stage.account.ecr.registry.tags("portable-api/api")
+    assert _digest(new) == tags["v2"]
+    assert _digest(said) in tags.values()
+    stage.run("portable task --env test -- alembic", status=1, says="executable file not found")
+
+
+def _digest(said: str) -> str:
+    (found,) = re.findall(r"@(sha256:[0-9a-f]{64})\.", said)
+    return str(found)
+
+
 def shift(stage: Stage) -> None:
     """A plan; three steps; an alarm in the second one; Ctrl-C; drift; a shift that is refused."""
     command = mentioned("Operate", "portable shift", "--env test", "--steps 10,50,100") + COUNT

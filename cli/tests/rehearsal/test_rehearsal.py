@@ -19,6 +19,10 @@ def test_a_change_of_the_code_on_each_side_alone(project: Stage) -> None:
     acts.change_code(project)
 
 
+def test_the_tasks(project: Stage) -> None:
+    acts.run_tasks(project)
+
+
 def test_the_shift(project: Stage) -> None:
     acts.shift(project)
 

@@ -49,14 +49,19 @@ def with_environment(help_text: str) -> Callable[[Decorated], Decorated]:
     )
 
 
-with_variables = click.option(
-    "--variable",
-    "variables",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=_variables,
-    help="Environment variable for both targets; can be repeated.",
-)
+def variable_option(help_text: str) -> Callable[[Decorated], Decorated]:
+    """Return the option --variable, which can be repeated, as a mapping `variables`."""
+    return click.option(
+        "--variable",
+        "variables",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_variables,
+        help=help_text,
+    )
+
+
+with_variables = variable_option("Environment variable for both targets; can be repeated.")
 with_port = click.option(
     "--port",
     default=8080,

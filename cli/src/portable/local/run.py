@@ -114,6 +114,13 @@ async def _run(system: System, options: Options, view: View) -> None:
         alarms(options.root, options.environment, options.failover),
         options.alarm_period,
         view.event,
+        {
+            "root": str(options.root),
+            "environment": options.environment,
+            "app": options.app,
+            "variables": {**system.service.variables, **options.variables},
+            "stop_timeout": system.service.stop_timeout,
+        },
     )
     reloading: asyncio.Task[None] | None = None
     try:

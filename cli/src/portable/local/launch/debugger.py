@@ -58,7 +58,7 @@ class DebugLauncher(HostLauncher):
         environment = self.environment | {
             name: value for name, value in os.environ.items() if name.startswith(DEBUGGER)
         }
-        line = [self.python, str(Path(debugged.__file__)), json.dumps(given)]
+        line = [self.image.python, str(Path(debugged.__file__)), json.dumps(given)]
         self.process = await Process.start(
             "debug", line, environment, self.output, folder=self.folder, foreground=True
         )

@@ -1,6 +1,5 @@
 """Targets as processes of this machine."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -10,7 +9,7 @@ from portable.errors import PortableError
 from portable.local.fargate_side.tasks import Task
 from portable.local.lambda_side.sandboxes import Sandbox
 from portable.local.launch.emulator import emulator, without_invocation_lines
-from portable.local.launch.image_environment import LOCK, image_environment
+from portable.local.launch.host_image import HostImage, is_python
 from portable.local.launch.launcher import function_environment, new_task
 from portable.local.processes import Output, Process, free_port
 from portable.manifests.system import System
@@ -18,7 +17,6 @@ from portable.manifests.system import System
 # The listener connects to tasks from this address, so that they trust X-Forwarded-For from the
 # listener and not from every client of this machine.
 LISTENER_ADDRESS = "127.0.0.2"
-PASSED_ON = ("HOME", "LANG", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ")
 
 
 class HostLauncher:
@@ -44,25 +42,12 @@ class HostLauncher:
             raise PortableError(f"{message}, after `sam build`.")
         self.system = system
         self.output = output
-        # The image starts in the folder of its code, which therefore is on Python's path. An app
-        # that is named is found from here, with the packages that are installed here.
-        self.folder = Path.cwd() if app else root / "src"
-        environment = Path(sys.prefix) if app else image_environment(root, notify)
-        self.python = sys.executable if app else str(environment / "bin" / "python")
+        self.image = HostImage(root, app, notify)
+        self.folder, self.hint = self.image.folder, self.image.hint
         self.emulator = emulator()
-        if app:
-            self.hint = f"It is looked for in {self.folder} and next to this command."
-        else:
-            self.hint = f"The targets have src and {LOCK} alone, as the image has."
         self.numbers = count(1)
         self.processes: list[Process] = []
-        python_path = [str(root / "src"), *([str(Path.cwd()), str(root)] if app else [])]
-        self.environment = {
-            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-            "PATH": os.pathsep.join((str(environment / "bin"), os.environ.get("PATH", os.defpath))),
-            "PYTHONPATH": os.pathsep.join(python_path),
-            "PYTHONUNBUFFERED": "1",
-        }
+        self.environment = self.image.environment
         self.variables = {**variables, **({"ASGI_APP": app} if app else {})}
 
     async def task(self, number: int) -> Task:
@@ -110,7 +95,7 @@ class HostLauncher:
 
     def _here(self, command: tuple[str, ...]) -> list[str]:
         """Return `command` with the interpreter of this machine in the place of the image's."""
-        if not Path(command[0]).name.startswith("python"):
+        if not is_python(command[0]):
             message = f"the local run can start Python commands only, and {command[0]!r} is none"
             raise PortableError(f"{message}: use --docker.")
-        return [self.python, *command[1:]]
+        return self.image.line(command)

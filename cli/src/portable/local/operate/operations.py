@@ -26,7 +26,7 @@ class Operations:
 
     `faults` are the two groups as the listener sees them, by side. `alarms` are the resources of
     alb/alarms.yaml, rendered; a minute of theirs takes `minute` seconds here. `notify` gets one
-    sentence per event.
+    sentence per event. `task` is what `portable task` has to know of the run's tasks.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Operations:
         alarms: Mapping[str, dict[str, Any]],
         minute: float,
         notify: Callable[[str], None],
+        task: Answer | None = None,
     ) -> None:
         self.environment = environment
         self.listener = listener
@@ -52,6 +53,7 @@ class Operations:
         self.failover = Failover(alarms, listener, groups, self.alarms)
         self.minute = minute
         self.notify = notify
+        self.task = task or {}
         self.update = Update(
             listener.weights, listener.change_weights, self._firing, time.monotonic
         )
@@ -62,6 +64,7 @@ class Operations:
                 "cancel": self._cancel,
                 "fault": self._fault,
                 "restart": self._restart,
+                "task": self._task,
             }
         )
         self.ticking: asyncio.Task[None] | None = None
@@ -173,6 +176,9 @@ class Operations:
         else:
             await group.take_down()
         return {"targets": group.targets}
+
+    async def _task(self) -> Answer:
+        return self.task
 
     async def _restart(self) -> Answer:
         await self.restart()
