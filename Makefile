@@ -6,7 +6,7 @@ ARGS ?=
 # Names are those of the manifests; the first environment of samconfig.toml is the default one.
 first = $(shell sed -n 's/^ *$(1) *= *"\(.*\)".*/\1/p' samconfig.toml | head -n 1)
 APP = $(call first,AppName)
-SERVICE = $(patsubst copilot/%/manifest.yml,%,$(wildcard copilot/*/manifest.yml))
+SERVICE = $(patsubst copilot/%/manifest.yml,%,$(shell grep -l '^type: Backend Service' copilot/*/manifest.yml))
 ENV ?= $(call first,EnvName)
 BOUNDARY = $(call first,PermissionsBoundary)
 FUNCTION := $(if $(filter $(ENV),$(call first,EnvName)),, --config-env $(ENV))

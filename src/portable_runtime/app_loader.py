@@ -1,4 +1,4 @@
-"""Imports the app that ASGI_APP names, and what TRACING asks for."""
+"""Imports what ASGI_APP and ON_EVENT name, and what TRACING asks for."""
 
 import importlib
 from typing import Any
@@ -12,18 +12,23 @@ from portable_runtime.target_settings import TargetSettings
 def load_app(path: str) -> Any:
     """Return the ASGI app at `path`, written `module:attribute`; raise `SettingsError`."""
     import_fastapi()
+    return load("ASGI_APP", path)
+
+
+def load(variable: str, path: str) -> Any:
+    """Return what is at `path`, the value of `variable`; raise `SettingsError`."""
     module_name, _, attributes = path.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # a module that the app itself imports
-        raise SettingsError(f"ASGI_APP is {path!r}: there is no module {error.name!r}.") from None
+        raise SettingsError(f"{variable} is {path!r}: there is no module {error.name!r}.") from None
     except TypeError:  # a relative name
-        raise SettingsError(f"ASGI_APP is {path!r}, expected 'module:attribute'.") from None
+        raise SettingsError(f"{variable} is {path!r}, expected 'module:attribute'.") from None
     for attribute in attributes.split("."):
         if not hasattr(found, attribute):
-            message = f"ASGI_APP is {path!r}: {found.__name__!r} has no {attribute!r}."
+            message = f"{variable} is {path!r}: {found.__name__!r} has no {attribute!r}."
             raise SettingsError(message)
         found = getattr(found, attribute)
     return found

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Any
 
-from portable_runtime.app_loader import load_app, load_tracing
+from portable_runtime.app_loader import load, load_app, load_tracing
 from portable_runtime.idle import busy, on_sigterm
 from portable_runtime.lambda_app import LambdaApp
 from portable_runtime.logs import configure_logging
@@ -51,6 +51,7 @@ lambda_app = LambdaApp(
     tracing.until_shutdown(app) if tracing else app,
     max_body=settings.max_body_bytes,
     timeout=settings.request_timeout_seconds,
+    on_event=load("ON_EVENT", settings.on_event) if settings.on_event else None,
 )
 answer = tracing.flushing(lambda_app) if tracing else lambda_app
 if threading.current_thread() is threading.main_thread():

@@ -16,6 +16,7 @@ class TargetSettings(BaseSettings):
     execution_environment: Literal["lambda", "ecs"]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     asgi_app: str = Field("app.main:app", pattern=r"^\w[\w.]*:\w[\w.]*$")
+    on_event: str = Field("", pattern=r"^(\w[\w.]*:\w[\w.]*)?$")  # Lambda alone gets events
     side_header: bool = False
     tracing: bool = False
     max_body_bytes: int = Field(10_485_760, ge=0)  # a load balancer gives Lambda 1 MB at most

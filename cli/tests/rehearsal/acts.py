@@ -77,9 +77,7 @@ def run_tasks(stage: Stage) -> None:
     """A command in the image that the service runs, and one in the image that is deployed next."""
     page = (ROOT / "cli/docs/task.md").read_text()
     show = "python -c 'import os; print(os.environ[\"ITEMS_TABLE\"]); raise SystemExit(3)'"
-    said = stage.run(
-        f"portable task --env test -- {show}", status=3, says="\nportable-api-data-t"
-    )
+    said = stage.run(f"portable task --env test -- {show}", status=3, says="\nportable-api-data-t")
     migrate = mentioned("Operate", "portable task", "--tag v2")
     stage.run(migrate, status=1, says="has no image 'v2'")
     assert f"{PACKAGE}\n{migrate}\n" in page

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from portable_runtime.app_loader import load_app
+from portable_runtime.app_loader import load, load_app
 from portable_runtime.settings import SettingsError
 
 
@@ -42,6 +42,11 @@ def test_an_app_that_is_not_there_is_named(module, path, fault):
         load_app(path)
     assert str(error.value).startswith(f"ASGI_APP is {path!r}")
     assert fault in str(error.value)
+
+
+def test_another_variable_is_named_as_well():
+    with pytest.raises(SettingsError, match=r"^ON_EVENT is 'nowhere:on_event'"):
+        load("ON_EVENT", "nowhere:on_event")
 
 
 def test_an_import_error_of_the_app_itself_is_its_own(module):

@@ -72,6 +72,16 @@ def request_lines(out: str) -> list[dict[str, Any]]:
     return [line for line in lines if "duration_ms" in line]
 
 
+def test_an_event_of_a_queue_goes_where_on_event_says(request, monkeypatch, tmp_path):
+    (tmp_path / "users_events.py").write_text(
+        "def on_event(event, _):\n    return event['Records']\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ON_EVENT", "users_events:on_event")
+    handler = request.getfixturevalue("lambda_handler").handler
+    assert handler({"Records": ["one"]}, CONTEXT) == ["one"]
+
+
 def test_events_of_the_repository(lambda_handler, event):
     for name, status, body in (
         ("alb-get", 200, '"Hello from lambda"'),

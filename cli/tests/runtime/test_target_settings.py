@@ -30,6 +30,7 @@ def test_defaults(environment):
         "execution_environment": "ecs",
         "log_level": "INFO",
         "asgi_app": "app.main:app",
+        "on_event": "",
         "host": "0.0.0.0",  # noqa: S104
         "port": 8080,
         "keep_alive_seconds": 75,
@@ -48,6 +49,7 @@ def test_every_variable_is_read_and_others_are_not(environment):
         "EXECUTION_ENVIRONMENT": "lambda",
         "LOG_LEVEL": "DEBUG",
         "ASGI_APP": "package.main:api.app",
+        "ON_EVENT": "package.events:on_event",
         "HOST": "::1",
         "PORT": "9000",
         "KEEP_ALIVE_SECONDS": "90",

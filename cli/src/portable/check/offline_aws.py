@@ -1,8 +1,8 @@
 """The part of AWS that `copilot env package` and `copilot svc package` ask, answered here.
 
-Before it renders, Copilot looks up what is deployed so far: six actions, which only read. It takes
-no other endpoint, but it takes a proxy (HTTPS_PROXY) and a certificate to trust (AWS_CA_BUNDLE). So
-this is a proxy on 127.0.0.1 that passes nothing on and answers itself.
+Before it renders, Copilot looks up what is deployed so far: seven actions, which only read. It
+takes no other endpoint, but it takes a proxy (HTTPS_PROXY) and a certificate to trust
+(AWS_CA_BUNDLE). So this is a proxy on 127.0.0.1 that passes nothing on and answers itself.
 """
 
 import json
@@ -76,6 +76,8 @@ class OfflineAws:
 
     def answer(self, target: str, body: str) -> tuple[int, str]:
         """Return status and body for a request: of SSM in JSON, of the others in XML."""
+        if target == "ResourceGroupsTaggingAPI_20170126.GetResources":  # topics, of a worker
+            return 200, json.dumps({"ResourceTagMappingList": []})
         if target:
             return self._parameter(target, json.loads(body))
         form = dict(parse_qsl(body, keep_blank_values=True))

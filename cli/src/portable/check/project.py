@@ -7,6 +7,7 @@ from typing import Any
 
 from portable.errors import PortableError
 from portable.manifests.alarms import ALARMS
+from portable.manifests.copilot_manifest import services
 from portable.manifests.reader import read_yaml
 from portable.manifests.samconfig import SAMCONFIG, Samconfig, Section
 from portable.manifests.system import ALB, SAM, WORKSPACE
@@ -34,8 +35,8 @@ class Project:
 
     @cached_property
     def services(self) -> tuple[str, ...]:
-        """The names of the services' folders."""
-        return tuple(sorted(path.parent.name for path in self.root.glob("copilot/*/manifest.yml")))
+        """The names of the folders of services behind the load balancer."""
+        return tuple(path.split("/")[1] for path in services(self.root))
 
     @cached_property
     def sections(self) -> list[Section]:

@@ -40,7 +40,7 @@ def function_role(project: Project, environment: str) -> Role:
     section = project.section(SAM, environment)
     rendered = render(project.root / SAM, dict(section.parameters) if section else {})
     name = _name_of_function_role(project)
-    return _role(f"{SAM}: {name}.Properties", name, _transformed(rendered), {}, {})
+    return _role(f"{SAM}: {name}.Properties", name, transformed(rendered), {}, {})
 
 
 def task_role(project: Project, service: str, environment: str) -> Role:
@@ -146,7 +146,7 @@ def _name_of_function_role(project: Project) -> str:
     return _logical_id(role)
 
 
-def _transformed(rendered: dict[str, Any]) -> Resources:
+def transformed(rendered: dict[str, Any]) -> Resources:
     """Return the resources of a rendered template after SAM's transform."""
     # They take half a second, which only this check has to pay.
     import boto3

@@ -80,7 +80,7 @@ def task(
 
     names = service(root, environment)
     theirs = account(names.region, names.profile)
-    found = deployed(theirs, names)
+    found = deployed(theirs, names, root)
     raise SystemExit(
         _follow(FargateTask(theirs, found, image(theirs, found, tag), command, variables), limit)
     )

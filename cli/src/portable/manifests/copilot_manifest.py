@@ -9,6 +9,19 @@ from typing import Any
 from portable.errors import PortableError
 from portable.manifests.reader import read_yaml
 
+BESIDES = ("Worker Service", "Scheduled Job")  # workloads that no load balancer reaches
+
+
+def services(root: Path) -> list[str]:
+    """Return the manifests below `root` of services that may be behind the load balancer."""
+    paths = sorted(path.relative_to(root) for path in root.glob("copilot/*/manifest.yml"))
+    found = {path.as_posix(): read_yaml(root, path.as_posix()) for path in paths}
+    return [
+        path
+        for path, manifest in found.items()
+        if not isinstance(manifest, dict) or manifest.get("type") not in BESIDES
+    ]
+
 
 def service_manifest(root: Path, path: str, environment: str) -> dict[str, Any]:
     """Return the manifest at `path` below `root`, with what `environment` has otherwise.

@@ -11,6 +11,7 @@ from portable.manifests.template import read_template
 
 DATA = "data/template.yaml"
 TABLE, SECRET = "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"
+QUEUE = "AWS::SQS::Queue"
 RIGHTS = "AWS::IAM::ManagedPolicy"
 
 
@@ -40,7 +41,9 @@ def resources(root: Path, environment: str) -> list[Resource]:
         name = output.get("Export", {}).get("Name")
         if isinstance(name, dict):
             name = re.sub(r"\$\{(\w+)\}", lambda m: values.get(m[1], m[0]), name.get("Fn::Sub", ""))
-        exports[_resource(output["Value"])] = str(name or "")
+        resource, value = _resource(output["Value"]), output["Value"]
+        if "Ref" in value or resource not in exports:  # an ARN may be exported, too
+            exports[resource] = str(name or "")
     return [
         Resource(key, item["Type"], item.get("Properties", {}), exports.get(key, ""))
         for key, item in rendered["Resources"].items()

@@ -26,6 +26,7 @@ VARIABLES = {
     "HOST": "Lambda has no server",
     "KEEP_ALIVE_SECONDS": "Lambda has no connections",
     "LIMIT_CONCURRENCY": "a sandbox has one request at a time",
+    "ON_EVENT": "a task gets no events",
     "PORT": "Lambda has no server",
 }
 RIGHTS = {

@@ -7,7 +7,7 @@ from typing import Any
 from portable.errors import PortableError
 from portable.manifests import secrets
 from portable.manifests.cloudformation import render
-from portable.manifests.copilot_manifest import service_manifest
+from portable.manifests.copilot_manifest import service_manifest, services
 from portable.manifests.health_check import HealthCheck
 from portable.manifests.listener_rules import Rule, listener_rules
 from portable.manifests.reader import Reader, read_yaml
@@ -172,10 +172,10 @@ def _function(template: dict[str, Any], written: dict[str, Any]) -> Function:
 
 
 def _service(root: Path, environment: str) -> Service:
-    paths = sorted((root / "copilot").glob("*/manifest.yml"))
+    paths = services(root)
     if len(paths) != 1:
         raise PortableError(f"copilot/ has {len(paths)} services (*/manifest.yml), expected 1.")
-    path = paths[0].relative_to(root).as_posix()
+    [path] = paths
     read = Reader(path, "", service_manifest(root, path, environment))
     # Locally there is no load to scale with: as many tasks as there always are.
     keys = ("count", "range") if isinstance(read("count"), dict) else ("count",)
@@ -183,7 +183,7 @@ def _service(root: Path, environment: str) -> Service:
         count = read.integer(*keys, "min")
     else:
         count = read.whole(str(read(*keys)).partition("-")[0], *keys)  # as in "2-10"
-    patches = (paths[0].parent / "overrides/cfn.patches.yml").relative_to(root).as_posix()
+    patches = f"{path.rpartition('/')[0]}/overrides/cfn.patches.yml"
     return Service(
         path,
         read.integer("image", "port"),

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from portable.check.account.session import Account
 from portable.errors import PortableError
 from portable.leftovers.service import Service
+from portable.manifests.copilot_manifest import services
 from portable.shift.aws.errors import NoStack
 
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<name>.+)")
@@ -32,12 +34,12 @@ class DeployedService:
         return found
 
 
-def deployed(account: Account, names: Service) -> DeployedService:
-    """Return the service; raise `PortableError` where there is none."""
-    if len(names.copilot_services) != 1:
-        found = len(names.copilot_services)
-        raise PortableError(f"copilot/ has {found} services (*/manifest.yml), expected 1.")
-    [name] = names.copilot_services
+def deployed(account: Account, names: Service, root: Path) -> DeployedService:
+    """Return the service of the project in `root`; raise `PortableError` where there is none."""
+    paths = services(root)
+    if len(paths) != 1:
+        raise PortableError(f"copilot/ has {len(paths)} services (*/manifest.yml), expected 1.")
+    name = paths[0].split("/")[1]
     stack = f"{names.application}-{names.environment}-{name}"
     nothing = (
         f"{names.environment} has no service {name} in {account.region}, and a task is one of its: "

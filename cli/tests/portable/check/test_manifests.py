@@ -20,11 +20,11 @@ def test_those_of_this_repository_agree(project):
     assert list(variables(project)) == []
 
 
-def test_what_differs_on_purpose_is_the_side_and_what_only_the_server_reads():
+def test_what_differs_on_purpose_is_the_side_and_what_only_one_side_reads():
     servers = {
         name.upper() for name in ServerSettings.model_fields.keys() - TargetSettings.model_fields
     }
-    assert VARIABLES.keys() == {"EXECUTION_ENVIRONMENT", *servers}
+    assert VARIABLES.keys() == {"EXECUTION_ENVIRONMENT", "ON_EVENT", *servers}
 
 
 def test_a_disagreement_is_told_once_for_all_environments(project, change, find):

@@ -33,6 +33,9 @@ def main(plan: dict[str, Any]) -> None:
     secrets = boto3.client("secretsmanager", endpoint_url=moto)
     for name, value in plan["secrets"].items():
         secrets.create_secret(Name=name, SecretString=value)
+    sqs = boto3.client("sqs", endpoint_url=moto)
+    for name in plan["queues"]:
+        sqs.create_queue(QueueName=name)
     make_server(plan["host"], plan["port"], app, threaded=True).serve_forever()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from portable.manifests.data import DATA, RIGHTS, SECRET, TABLE, Resource
+from portable.manifests.data import DATA, QUEUE, RIGHTS, SECRET, TABLE, Resource
 
 # What CreateTable and AWS::DynamoDB::Table call the same. Backups and the like are not imitated.
 PROPERTIES = (
@@ -24,13 +24,14 @@ PROPERTIES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """`tables` are arguments of CreateTable by name, `secrets` are values by name."""
+    """`tables` are arguments of CreateTable by name, `secrets` values by name, `queues` names."""
 
     host: str
     port: int
     endpoint: str | None = None
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
+    queues: list[str] = field(default_factory=list)
 
 
 def tables(resources: Iterable[Resource]) -> dict[str, dict[str, Any]]:
@@ -53,11 +54,16 @@ def values(resources: Iterable[Resource]) -> dict[str, str]:
     }
 
 
+def queues(resources: Iterable[Resource]) -> list[str]:
+    """Return the queues, by their exports; a name does where AWS has a URL."""
+    return [each.export for each in resources if each.kind == QUEUE and each.export]
+
+
 def omitted(resources: Iterable[Resource]) -> Iterator[str]:
     """Yield a sentence for each resource that the local run has nothing for."""
     for resource in resources:
         place = f"{DATA}: {resource.logical_id} is {resource.kind}"
-        if resource.kind not in (TABLE, SECRET, RIGHTS):
+        if resource.kind not in (TABLE, SECRET, QUEUE, RIGHTS):
             yield f"{place}, which the local run does not make."
         elif resource.kind != RIGHTS and not resource.export:
             yield f"{place} that no output exports: the local run does not make it."

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from portable.errors import PortableError
-from portable.local.data.plan import Plan, omitted, tables, values
+from portable.local.data.plan import Plan, omitted, queues, tables, values
 from portable.local.processes import Output, Process, free_port
 from portable.manifests.data import resources
 from portable.manifests.system import System
@@ -54,7 +54,7 @@ async def with_data(
     if apart:
         given = {f"{name}-{side}": given[name] for name in given for side in ("lambda", "fargate")}
     real = endpoint is not None and (urlsplit(endpoint).hostname or "").endswith(".amazonaws.com")
-    plan = Plan(host, port, endpoint, {} if real else given, values(found))
+    plan = Plan(host, port, endpoint, {} if real else given, values(found), queues(found))
     # In an account the names are the account's: --variable gives them, and nothing is made there.
     keys = {k: v for k, v in os.environ.items() if k.startswith("AWS_")} if real else CREDENTIALS
     region = os.environ.get("AWS_DEFAULT_REGION", REGION) if real else REGION

@@ -101,10 +101,10 @@ def test_a_secret_without_what_the_app_needs_is_told_at_the_start(project: Path)
 
 def test_a_resource_that_the_run_does_not_make_is_told(project: Path) -> None:
     template = project / "data/template.yaml"
-    queue = "Resources:\n  Orders:\n    Type: AWS::SQS::Queue\n"
-    template.write_text(template.read_text().replace("Resources:\n", queue, 1))
+    topic = "Resources:\n  Orders:\n    Type: AWS::SNS::Topic\n"
+    template.write_text(template.read_text().replace("Resources:\n", topic, 1))
     with local_run(cwd=project) as run:
-        told = "data/template.yaml: Orders is AWS::SQS::Queue, which the local run does not make."
+        told = "data/template.yaml: Orders is AWS::SNS::Topic, which the local run does not make."
         assert told in "\n".join(run.out + run.err)
 
 
