@@ -31,9 +31,13 @@ VARIABLES = {
 }
 RIGHTS = {
     "logs:*": "Lambda writes its lines with the function's role, ECS with the execution role",
+    "ec2:*NetworkInterface*": "a function in a VPC makes its own, ECS makes those of a task",
+    "ec2:*PrivateIpAddresses": "of the same network interfaces",
+    "ec2:DescribeSubnets": "of the same network interfaces",
     "ssmmessages:*": "ECS Exec, a shell in a task",
     "xray:*": "Lambda sends its traces with the function's role",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole": "logs, as SAM allows them",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole": "both of the above",
     "arn:aws:iam::aws:policy/AWSX?ay*": "traces, as SAM allows them",
     "Deny iam:*": "Copilot denies it to every task",
 }
