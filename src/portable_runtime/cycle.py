@@ -37,8 +37,8 @@ class Cycle:
         """
         end = self.loop.time() + seconds
         task = asyncio.Task(self.run(app), loop=self.loop)
-        # Two turns of the loop, for an app that waits for nothing and for what it calls soon: without
-        # a timer, which with its callback takes 6 of 105 microseconds.
+        # Two turns of the loop, for an app that waits for nothing and for what it calls soon:
+        # without a timer, which with its callback takes 6 of 105 microseconds.
         self.loop.call_soon(self.loop.call_soon, self.loop.stop)
         self.loop.run_forever()
         if not task.done():
