@@ -168,6 +168,31 @@ class ParameterActor(_Actor):
         self.client("ssm").delete_parameter(Name=resource.physical_id)
 
 
+class TableActor(_Actor):
+    KEPT = (
+        *("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema"),
+        *("LocalSecondaryIndexes", "ProvisionedThroughput", "DeletionProtectionEnabled"),
+    )
+
+    def make(self, resource: Resource) -> Made:
+        given = resource.properties
+        name = given.get("TableName", resource.physical_id)
+        wanted = {key: given[key] for key in self.KEPT if key in given}
+        made = self.client("dynamodb").create_table(TableName=name, **wanted)["TableDescription"]
+        self.tagging.put(made["TableArn"], resource)
+        return Made(name, {"Arn": made["TableArn"]})
+
+    def change(self, resource: Resource) -> None:
+        protected = resource.properties.get("DeletionProtectionEnabled", False)
+        self.client("dynamodb").update_table(
+            TableName=resource.physical_id, DeletionProtectionEnabled=protected
+        )
+
+    def remove(self, resource: Resource) -> None:
+        self.client("dynamodb").delete_table(TableName=resource.physical_id)
+        self.tagging.tagged.pop(resource.attributes["Arn"], None)
+
+
 def accepts_logs(policy: dict[str, Any]) -> bool:
     """Say whether a bucket with this policy lets load balancers write their access logs."""
     return any(
@@ -181,6 +206,7 @@ def accepts_logs(policy: dict[str, Any]) -> bool:
 def actors(client: Clients, tagging: Tagging, policies: Policies) -> dict[str, OnlySchema]:
     """Return the actors of the types that moto holds; `policies` keeps those of buckets."""
     kinds = {
+        "AWS::DynamoDB::Table": TableActor,
         "AWS::S3::Bucket": BucketActor,
         "AWS::IAM::Role": RoleActor,
         "AWS::Logs::LogGroup": LogGroupActor,

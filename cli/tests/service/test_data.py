@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,17 +59,19 @@ def test_none_is_tested_linted_and_checked(bare: Service) -> None:
     samconfig.write_text(samconfig.read_text().replace(*OPEN))
     assert json.loads(bare.portable("check", "--json"))["environments"] == ["prod", "staging"]
     assert "0 differences" in bare.portable("parity", "--examples", "2", "--exclude", "GET /")
-    assert "data" not in bare.make("--dry-run", "deploy").replace("--data", "")
+    assert "data" not in bare.make("--dry-run", "deploy", "destroy")
 
 
-def test_a_table_is_protected_where_it_is_no_trial(installed: Service) -> None:
+def test_a_table_is_protected_where_it_is_no_trial(installed: Service, tmp_path: Path) -> None:
     """Also in an environment that is added, as its data is a section of samconfig.toml, too."""
-    text = (installed.folder / "samconfig.toml").read_text()
-    run(installed.folder / ".venv/bin/portable", "env", "add", "eu", cwd=installed.folder)
+    folder = tmp_path / "orders"
+    shutil.copytree(installed.fresh, folder, ignore=shutil.ignore_patterns(".git", ".venv"))
+    portable = installed.folder / ".venv/bin/portable"
+    for name, like in (("eu", "staging"), ("us", "prod")):
+        run(portable, "env", "add", name, "--like", like, cwd=folder)
     found = {
-        section.name: section.parameters["DeletionProtection"]
-        for section in Samconfig(installed.folder / "samconfig.toml").sections()
+        section.parameters["EnvName"]: section.parameters["DeletionProtection"]
+        for section in Samconfig(folder / "samconfig.toml").sections()
         if section.template == "data/template.yaml"
     }
-    (installed.folder / "samconfig.toml").write_text(text)
-    assert found == {"data-staging": "disabled", "data-prod": "enabled", "data-eu": "disabled"}
+    assert found == {"staging": "disabled", "prod": "enabled", "eu": "disabled", "us": "enabled"}

@@ -38,7 +38,8 @@ class Role:
 def function_role(project: Project, environment: str) -> Role:
     """Return the role of the function, after SAM's transform."""
     section = project.section(SAM, environment)
-    rendered = render(project.root / SAM, dict(section.parameters) if section else {})
+    given = dict(section.parameters) if section else {"EnvName": environment}
+    rendered = render(project.root / SAM, given)
     name = _name_of_function_role(project)
     return _role(f"{SAM}: {name}.Properties", name, transformed(rendered), {}, {})
 
