@@ -99,7 +99,7 @@ def test_a_client_cannot_write_into_the_log_or_break_a_request() -> None:
         (span,) = (span for span in receiver.wait(1) if span.name == "GET /")
     assert said.pop() == "200"
     lines = [json.loads(line) for line in said]
-    assert {line["level"] for line in lines} == {"INFO"}
+    assert {line["level"] for line in lines} <= {"INFO", "WARNING"}  # which the app itself writes
     assert lines[-1]["span_id"] == span.span and span.parent == ""
 
 
