@@ -49,7 +49,7 @@ def test_every_option_is_on_in_what_is_scanned(root, tmp_path):
 
 def test_an_option_that_nobody_knows_is_asked_about(root, tmp_path):
     project = tmp_path / "project"
-    for name in ("alb", "copilot", "src"):
+    for name in ("alb", "copilot", "data", "src"):
         shutil.copytree(root / name, project / name)
     for name in ("template.yaml", "samconfig.toml", "Dockerfile", "pyproject.toml"):
         shutil.copy(root / name, project)
