@@ -50,7 +50,7 @@ def project(folder: Path, image: str | None = None) -> Path:
     """Copy into `folder` what `sam` and `copilot` read, and `pass_on` the image."""
     for name in FILES:
         shutil.copy2(ROOT / name, folder)
-    for name in ("alb", "copilot", "src"):
+    for name in ("alb", "copilot", "data", "src"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     return pass_on(folder, image)

@@ -165,7 +165,7 @@ def project_with_timeout(folder: Path, seconds: int) -> Path:
     root = folder / "project"
     root.mkdir()
     shutil.copy(ROOT / "samconfig.toml", root)
-    for name in ("alb", "copilot"):
+    for name in ("alb", "copilot", "data"):
         shutil.copytree(ROOT / name, root / name)
     (root / "src").symlink_to(ROOT / "src")
     template = (ROOT / "template.yaml").read_text()

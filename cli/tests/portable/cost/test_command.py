@@ -100,7 +100,7 @@ def test_json_has_what_is_printed():
 def test_the_split_is_that_of_the_environment(root, tmp_path, monkeypatch):
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(root / name, tmp_path)
-    for name in ("alb", "copilot"):
+    for name in ("alb", "copilot", "data"):
         shutil.copytree(root / name, tmp_path / name)
     config = tmp_path / "samconfig.toml"
     before, after = config.read_text().split("[alb-prod.deploy.parameters.parameter_overrides]")

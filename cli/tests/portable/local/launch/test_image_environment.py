@@ -15,7 +15,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of the service that a test may change."""
     for name in ("template.yaml", "samconfig.toml", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("alb", "copilot", "src"):
+    for name in ("alb", "copilot", "data", "src"):
         shutil.copytree(ROOT / name, tmp_path / name)
     return tmp_path
 
