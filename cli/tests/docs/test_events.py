@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-import yaml
 
 from portable.check.rendering import render
 from portable.check.roles import transformed
@@ -24,7 +23,7 @@ from portable.local.launch.host import HostLauncher
 from portable.local.operate.control import ask
 from portable.manifests.cloudformation import render as render_template
 from portable.manifests.system import load
-from portable.manifests.template import Intrinsics
+from portable.manifests.template import read_template
 from tests.docs.checks import faults, linted, style
 from tests.portable.local_run import PORTABLE, LocalRun, local_run
 
@@ -58,7 +57,7 @@ def test_the_worker_is_rendered_with_the_policy_and_without_a_port(
     render(project, "portable-api", "test", ["worker"], tmp_path)
     [path] = tmp_path.glob("worker-test.stack.yml")
     assert linted(path) == []
-    resources = yaml.load(path.read_text(), Intrinsics)["Resources"]
+    resources = read_template(tmp_path, path.name)["Resources"]
     [policy] = resources["TaskRole"]["Properties"]["ManagedPolicyArns"]
     assert "AppPolicy" in json.dumps(policy)
     [container] = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
@@ -81,7 +80,7 @@ def test_the_alias_gets_the_messages_and_may_return_some(project: Path) -> None:
     ]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["FunctionName"] == {"Ref": "ApiFunctionAliaslive"}
-    queue = yaml.load((project / "data/template.yaml").read_text(), Intrinsics)["Resources"]
+    queue = read_template(project, "data/template.yaml")["Resources"]
     visible = queue["ItemsQueue"]["Properties"]["VisibilityTimeout"]
     assert visible == 6 * resources["ApiFunction"]["Properties"]["Timeout"]
 
