@@ -171,6 +171,7 @@ def test_each_request_is_drawn_anew_and_a_failing_group_keeps_its_share():
             client.writer.write(GET)
             statuses.append((await client.response())[0])
         assert 70 <= statuses.count(503) <= 130
+        await lab.logged(200)
         assert {(access.group, access.status) for access in lab.log} == {
             ("lambda", 200),
             ("fargate", 503),
