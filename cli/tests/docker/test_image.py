@@ -42,7 +42,8 @@ def as_on_fargate() -> list[str]:
         f"127.0.0.1::{MANIFEST['image']['port']}",
     ]
     for name, value in MANIFEST["variables"].items():
-        arguments += ["--env", f"{name}={value}"]
+        if not isinstance(value, dict):  # what is imported is the table: test_run_docker.py has one
+            arguments += ["--env", f"{name}={value}"]
     return arguments
 
 
