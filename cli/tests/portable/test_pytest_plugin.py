@@ -32,6 +32,7 @@ async def slow() -> None:
 @app.get("/fault")
 async def fault() -> None:
     print("what the app wrote")
+    await asyncio.sleep(0.5)  # it is read before the answer ends the test
     raise RuntimeError("a fault of the app")
 
 @app.get("/endless")
