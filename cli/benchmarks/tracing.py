@@ -2,13 +2,13 @@
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from benchmarks import servers
@@ -35,9 +35,8 @@ DAEMON = "The port of the X-Ray daemon, where spans go, is one where nobody list
 
 
 def cpu(pid: int) -> float:
-    """Return the microseconds of CPU time of all threads of a process."""
-    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e3
+    """Return the microseconds of CPU time of a process, threads that have ended included."""
+    return time.clock_gettime((~pid << 3) | 2) * 1e6  # the clock of clock_getcpuclockid(3)
 
 
 def first(form: Form) -> float:
@@ -93,7 +92,7 @@ def sandboxes(quick: bool) -> Iterator[dict[str, Sampler]]:
     """Sample many events of one sandbox of each form."""
     with ExitStack() as stack:
         started = {form.name: stack.enter_context(bare(form)) for form in SANDBOXES}
-        yield {name: partial(events, each, 3 if quick else 300) for name, each in started.items()}
+        yield {name: partial(events, each, 30 if quick else 300) for name, each in started.items()}
 
 
 @contextmanager
@@ -111,7 +110,7 @@ def tasks(quick: bool) -> Iterator[dict[str, Sampler]]:
             )
             for name, (app, variables) in FORMS.items()
         ]
-        count = 3 if quick else 2000
+        count = 50 if quick else 2000  # less is less than a tick of the clock
         try:
             with servers.serving(made) as started:
                 yield {name: partial(requests, each, count) for name, each in started.items()}
