@@ -3,6 +3,7 @@
 cli/docs/data.md has what it costs, next to the alternatives.
 """
 
+import logging
 import os
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from app.items.failures import Unavailable
 
+logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells where each setting is from
 # At most 15 seconds with all attempts, so a request is answered before either side gives it up.
 CONFIG = Config(
     connect_timeout=1,
