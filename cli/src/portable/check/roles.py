@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from portable.check.project import Project
 from portable.check.stacks import resolved
 from portable.errors import PortableError
 from portable.manifests.cloudformation import render
 from portable.manifests.system import SAM
-from portable.manifests.template import Intrinsics
+from portable.manifests.template import read_template
 
 MANAGED = "AWS::IAM::ManagedPolicy"
 ATTACHED = (MANAGED, "AWS::IAM::Policy", "AWS::IAM::RolePolicy")
@@ -46,7 +44,7 @@ def function_role(project: Project, environment: str) -> Role:
 
 def task_role(project: Project, service: str, environment: str) -> Role:
     """Return the role of the tasks; what Copilot renders has to be in the project's folder."""
-    template = _rendered(project, f"{service}-{environment}.stack.yml")
+    template = read_template(project.rendered, f"{service}-{environment}.stack.yml")
     parameters = (project.rendered / f"{service}-{environment}.params.json").read_text()
     declared = template.get("Parameters", {})
     values = {key: str(item["Default"]) for key, item in declared.items() if "Default" in item}
@@ -59,7 +57,7 @@ def task_role(project: Project, service: str, environment: str) -> Role:
 def addon_policies(project: Project, service: str) -> dict[str, Any]:
     """Return the managed policies that the addons of a service put out, by their outputs."""
     path = f"{service}.addons.stack.yml"
-    addons = _rendered(project, path) if (project.rendered / path).exists() else {}
+    addons = read_template(project.rendered, path) if (project.rendered / path).exists() else {}
     resources = addons.get("Resources", {})
     names = {key: _logical_id(item.get("Value")) for key, item in addons.get("Outputs", {}).items()}
     return {
@@ -71,7 +69,7 @@ def addon_policies(project: Project, service: str) -> dict[str, Any]:
 
 def attached(project: Project, service: str, environment: str) -> set[str]:
     """Return what the list of managed policies of the tasks' role names in its own stack."""
-    template = _rendered(project, f"{service}-{environment}.stack.yml")
+    template = read_template(project.rendered, f"{service}-{environment}.stack.yml")
     arns = template["Resources"]["TaskRole"]["Properties"].get("ManagedPolicyArns", [])
     return {_logical_id(arn) for arn in arns}
 
@@ -126,11 +124,6 @@ def _export_or_arn(arn: Any, values: Mapping[str, str]) -> str:
     if isinstance(arn, dict) and arn.keys() == {"Fn::ImportValue"}:
         arn = arn["Fn::ImportValue"]
     return resolved(arn, {"AWS::Partition": "aws", **values}) or json.dumps(arn)
-
-
-def _rendered(project: Project, name: str) -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load((project.rendered / name).read_text(), Intrinsics)
-    return template
 
 
 def _name_of_function_role(project: Project) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from portable.check.project import Project
 from portable.manifests.problem import Problem
 from portable.manifests.samconfig import Section
-from portable.manifests.template import Intrinsics
+from portable.manifests.template import read_template
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def stacks(project: Project, environment: str) -> list[Stack]:
             f"copilot/environments/{environment}/manifest.yml",
             f"copilot env deploy --name {environment}",
             f"copilot env delete --name {environment}",
-            _rendered(project, f"{environment}.env.yml"),
+            read_template(project.rendered, f"{environment}.env.yml"),
             {},
         )
     ]
@@ -56,7 +54,7 @@ def stacks(project: Project, environment: str) -> list[Stack]:
                 f"copilot/{service}",
                 f"copilot svc deploy --name {service} --env {environment}",
                 f"copilot svc delete --name {service} --env {environment}",
-                _rendered(project, f"{service}-{environment}.stack.yml"),
+                read_template(project.rendered, f"{service}-{environment}.stack.yml"),
                 given,
             )
         )
@@ -128,11 +126,6 @@ def resolved(value: Any, values: Mapping[str, str]) -> str:
     if isinstance(value, dict) and value.keys() == {"Ref"}:
         return values.get(value["Ref"], "")
     return value if isinstance(value, str) else ""
-
-
-def _rendered(project: Project, name: str) -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load((project.rendered / name).read_text(), Intrinsics)
-    return template
 
 
 def _parameters(project: Project, name: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -42,18 +41,6 @@ def fargate_run() -> Iterator[LocalRun]:
     """The sample app, all requests to Fargate."""
     with local_run(*SAMPLE, "--lambda-weight", "0") as run:
         yield run
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the manifests that a test may change."""
-    for name in ("template.yaml", "samconfig.toml", "requirements.txt"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("alb", "copilot", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("src", "cli"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    return tmp_path
 
 
 def edit(path: Path, old: str, new: str) -> None:

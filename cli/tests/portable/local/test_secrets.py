@@ -1,13 +1,12 @@
 """The commands that read the manifests, in a project with secrets."""
 
 import hashlib
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.portable.local_run import PORTABLE, ROOT, local_run
+from tests.portable.local_run import PORTABLE, local_run
 from tests.portable.secret_manifests import FARGATE_SECRETS, LAMBDA_SECRETS, declare
 
 APP = ("--app", "cli.tests.portable.secret_app:app")
@@ -15,15 +14,10 @@ VALUES = "DATABASE_PASSWORD='of the file'\nAPI_KEY=not-used\n"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("alb", "copilot", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("src", "cli"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    declare(tmp_path, LAMBDA_SECRETS, FARGATE_SECRETS)
-    return tmp_path
+def project(project: Path) -> Path:
+    """With a secret on both sides."""
+    declare(project, LAMBDA_SECRETS, FARGATE_SECRETS)
+    return project
 
 
 def portable(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

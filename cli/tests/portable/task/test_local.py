@@ -1,7 +1,6 @@
 """`portable task --local` as a user types it: processes of this machine, no account."""
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -19,17 +18,6 @@ print([item["id"]["S"] for item in items])
 key = {"id": {"S": "chair"}, "name": {"S": "A chair"}, "quantity": {"N": "1"}}
 client.put_item(TableName=os.environ["ITEMS_TABLE"], Item=key)
 """
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the manifests that a test may change."""
-    for name in ("template.yaml", "samconfig.toml", "requirements.txt"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("alb", "copilot", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "src").symlink_to(ROOT / "src")
-    return tmp_path
 
 
 def task(*words: str, cwd: Path = ROOT, port: str = "1") -> subprocess.CompletedProcess[str]:
