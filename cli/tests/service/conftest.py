@@ -4,6 +4,7 @@ The template is a copy of the working tree in a git repository of its own: what 
 stands here, committed or not.
 """
 
+import dataclasses
 import os
 import re
 import shutil
@@ -209,10 +210,13 @@ def service(template: tuple[Path, str, str], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def installed(service: Service) -> Service:
-    """The service with its `.venv`."""
-    service.make("install")
-    return service
+def installed(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """A copy of the service with its `.venv`: what is run in it may change its files."""
+    folder = tmp_path_factory.mktemp("installed") / "orders"
+    shutil.copytree(service.folder, folder)
+    copy = dataclasses.replace(service, folder=folder)
+    copy.make("install")
+    return copy
 
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
