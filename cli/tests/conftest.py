@@ -1,10 +1,18 @@
-"""What every test shares: the repository's root, and what a skipped test means."""
+"""What every test shares: the root, what a skipped test means, which tests run side by side."""
 
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[2]
+# These share an engine, in which `sam build` gives each image the same name, and a service whose
+# environment takes long to make: one process runs them, and as they take longest, first.
+ONCE = (
+    *("tests/docker/", "tests/rehearsal/", "tests/aws/test_images.py"),
+    *("tests/service/test_deployment.py", "tests/service/test_use.py"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,6 +22,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="allowed",
         help="forbidden: a skipped test is a failed one, as in CI",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(ONCE))
+
+
+class Scheduling(LoadFileScheduling):
+    """Gives each file to one process, in the order of the collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "once" if nodeid.startswith(ONCE) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,21 @@ def _stage(title: str, config: pytest.Config) -> Iterator[Stage]:
 def project(ready: None, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """The project and its account."""
     yield from _stage("rehearsal", request.config)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the tables over, where this is a worker of the run and not the run itself."""
+    if hasattr(session.config, "workeroutput"):
+        tables = session.config.stash[TABLES].items()
+        session.config.workeroutput["tables"] = {
+            title: [asdict(each) for each in done] for title, done in tables
+        }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for title, done in getattr(node, "workeroutput", {}).get("tables", {}).items():
+        node.config.stash[TABLES][title] = [Done(**each) for each in done]
 
 
 def pytest_terminal_summary(config: pytest.Config) -> None:

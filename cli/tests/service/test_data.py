@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from portable.manifests.samconfig import Samconfig
-from tests.service.conftest import DATA, ROOT, Service, commit, copier, git, run
+from tests.service.conftest import DATA, ROOT, Service, commit, copier, git
 from tests.service.test_template import files
 
 OPEN = ('AllowPlainHttp = "disabled"', 'AllowPlainHttp = "enabled"')
@@ -60,18 +59,3 @@ def test_none_is_tested_linted_and_checked(bare: Service) -> None:
     assert json.loads(bare.portable("check", "--json"))["environments"] == ["prod", "staging"]
     assert "0 differences" in bare.portable("parity", "--examples", "2", "--exclude", "GET /")
     assert "data" not in bare.make("--dry-run", "deploy", "destroy")
-
-
-def test_a_table_is_protected_where_it_is_no_trial(installed: Service, tmp_path: Path) -> None:
-    """Also in an environment that is added, as its data is a section of samconfig.toml, too."""
-    folder = tmp_path / "orders"
-    shutil.copytree(installed.fresh, folder, ignore=shutil.ignore_patterns(".git", ".venv"))
-    portable = installed.folder / ".venv/bin/portable"
-    for name, like in (("eu", "staging"), ("us", "prod")):
-        run(portable, "env", "add", name, "--like", like, cwd=folder)
-    found = {
-        section.parameters["EnvName"]: section.parameters["DeletionProtection"]
-        for section in Samconfig(folder / "samconfig.toml").sections()
-        if section.template == "data/template.yaml"
-    }
-    assert found == {"staging": "disabled", "prod": "enabled", "eu": "disabled", "us": "enabled"}

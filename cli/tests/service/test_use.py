@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from portable.check.names import names
 from portable.check.project import Project, folders
+from portable.manifests.samconfig import Samconfig
 from tests.docker.base_image import pass_on
 from tests.docker.conftest import base_image, docker_engine, run
 from tests.service.conftest import run as run_in
@@ -50,6 +52,21 @@ def test_another_environment_passes_the_check(installed):
     portable = installed.folder / ".venv/bin/portable"
     again = run_in(portable, "env", "add", "prod", cwd=installed.folder, status=1)
     assert again.stderr == "portable: there is an environment 'prod' already.\n"
+
+
+def test_a_table_is_protected_where_it_is_no_trial(installed, tmp_path):
+    """Also in an environment that is added, as its data is a section of samconfig.toml, too."""
+    folder = tmp_path / "orders"
+    shutil.copytree(installed.fresh, folder, ignore=shutil.ignore_patterns(".git", ".venv"))
+    portable = installed.folder / ".venv/bin/portable"
+    for name, like in (("eu", "staging"), ("us", "prod")):
+        run_in(portable, "env", "add", name, "--like", like, cwd=folder)
+    found = {
+        section.parameters["EnvName"]: section.parameters["DeletionProtection"]
+        for section in Samconfig(folder / "samconfig.toml").sections()
+        if section.template == "data/template.yaml"
+    }
+    assert found == {"staging": "disabled", "prod": "enabled", "eu": "disabled", "us": "enabled"}
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
