@@ -1,5 +1,6 @@
 """What every test shares: the root, what a skipped test means, which tests run side by side."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="allowed",
         help="forbidden: a skipped test is a failed one, as in CI",
     )
+
+
+def pytest_configure() -> None:
+    """Let signals end what is started, also where the tests run with `nohup` or `&`."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,7 +59,7 @@ def run(
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name != "CI" and not name.startswith("MAKE")
+        if name not in ("CI", "ARGS", "SKIPS") and not name.startswith("MAKE")
     }
     result = subprocess.run(
         [str(word) for word in command],
