@@ -1,5 +1,6 @@
 """What every test shares: the root, what a skipped test means, which tests run side by side."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(ONCE))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` starts: a good part of most tests is waiting."""
+    return (os.cpu_count() or 1) + 1
 
 
 class Scheduling(LoadFileScheduling):

@@ -7,14 +7,13 @@ from portable.manifests import agreement, different
 from portable.manifests import secrets as declared_secrets
 from portable.manifests import variables as environment_variables
 from portable.manifests.problem import Problem
-from portable.manifests.system import load
 
 
 def manifests(project: Project) -> Iterator[Problem]:
     """Yield each disagreement of the manifests, of every environment once."""
     seen = set()
     for environment in project.environments:
-        system = load(project.root, environment, {})
+        system = project.system(environment)
         for problem in agreement.disagreements(system, project.root):
             if problem not in seen:
                 seen.add(problem)
@@ -27,7 +26,7 @@ def variables(project: Project) -> Iterator[Problem]:
     seen: set[Problem] = set()
     names: set[str] = set()
     for environment in project.environments:
-        system = load(project.root, environment, {})
+        system = project.system(environment)
         names |= system.function.environment.keys() | system.service.variables.keys()
         names |= system.secrets
         for problem in environment_variables.differences(system, marked):
@@ -42,7 +41,7 @@ def secrets(project: Project) -> Iterator[Problem]:
     marked = different.marked(project.root)
     seen = set()
     for environment in project.environments:
-        system = load(project.root, environment, {})
+        system = project.system(environment)
         found = (
             *declared_secrets.differences(system, marked),
             *declared_secrets.not_in_example(system, project.root),

@@ -10,7 +10,7 @@ from portable.manifests.alarms import ALARMS
 from portable.manifests.copilot_manifest import services
 from portable.manifests.reader import read_yaml
 from portable.manifests.samconfig import SAMCONFIG, Samconfig, Section
-from portable.manifests.system import ALB, SAM, WORKSPACE
+from portable.manifests.system import ALB, SAM, WORKSPACE, System, load
 from portable.manifests.template import read_template
 
 ENVIRONMENTS = "copilot/environments"
@@ -24,6 +24,7 @@ class Project:
     environments: tuple[str, ...]
     rendered: Path  # a folder for what Copilot renders
     _templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _systems: dict[str, System] = field(default_factory=dict)
 
     @cached_property
     def application(self) -> str:
@@ -58,6 +59,12 @@ class Project:
         if path not in self._templates:
             self._templates[path] = read_template(self.root, path)
         return self._templates[path]
+
+    def system(self, environment: str) -> System:
+        """Return what the manifests describe for `environment`, with the weights that they have."""
+        if environment not in self._systems:
+            self._systems[environment] = load(self.root, environment, {})
+        return self._systems[environment]
 
     def section(self, template: str, environment: str) -> Section | None:
         """Return the section that deploys `template` to `environment`."""

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
-
 from portable.check.offline_aws import OfflineAws
 from portable.check.project import Project
 from portable.check.tools import run, tool
 from portable.errors import PortableError
 from portable.manifests.problem import Problem
-from portable.manifests.reader import read_yaml
+from portable.manifests.reader import dump, read_yaml
 from portable.manifests.template import Intrinsics
 
 # What `portable image` prints, for a manifest whose image.location is ${IMAGE}.
@@ -81,12 +79,10 @@ def render(
 
 
 def _deploy(aws: OfflineAws, environment: str, directory: Path) -> None:
-    # Its version and parameters say which features the environment has, its manifest what is in
-    # it. BaseLoader takes short-form tags for plain values.
-    text = (directory / f"{environment}.env.yml").read_text()
-    metadata = yaml.load(text, yaml.BaseLoader)["Metadata"]
+    # Its version and parameters say which features the environment has, its manifest what is in it.
+    metadata = read_yaml(directory, f"{environment}.env.yml", Intrinsics)["Metadata"]
     parameters = json.loads((directory / f"{environment}.env.params.json").read_text())
-    aws.deployed(environment, yaml.safe_dump(metadata), parameters["Parameters"])
+    aws.deployed(environment, dump(metadata), parameters["Parameters"])
 
 
 def _message(stderr: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from portable.check.project import Project
 from portable.local.launch.image_environment import LOCK
 from portable.manifests.problem import Problem
-from portable.manifests.system import load
 
 NEEDED = "opentelemetry-sdk=="
 
@@ -13,7 +12,7 @@ NEEDED = "opentelemetry-sdk=="
 def tracing(project: Project) -> Iterator[Problem]:
     """Yield each environment that is traced while the lock of the image lacks the SDK."""
     for environment in project.environments:
-        system = load(project.root, environment, {})
+        system = project.system(environment)
         sides = (system.function.environment, system.service.variables)
         traced = any(variables.get("TRACING") == "true" for variables in sides)
         if traced and NEEDED not in (project.root / LOCK).read_text():

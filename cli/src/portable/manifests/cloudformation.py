@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from portable.errors import PortableError
-from portable.manifests.reader import not_yaml
+from portable.manifests.reader import dump, not_yaml
+from portable.manifests.template import Intrinsics
 
 
 class _Imports(dict[str, str]):
@@ -42,7 +43,7 @@ def render(
 
     try:
         with contextlib.redirect_stdout(None):  # it prints its complaints before it raises them
-            template = Template.from_yaml(path, imports=_Imports(imports))
+            template = Template(yaml.load(path.read_text(), Intrinsics), _Imports(imports))
         template.resolve_dynamic_references = str
         template.template.pop("Outputs", None)  # SAM's !Ref Function.Alias is not known to it
         _check_numbers(name, template.template.get("Parameters", {}), parameters)
@@ -53,7 +54,7 @@ def render(
             for number, assertion in enumerate(rule["Assertions"]):
                 conditions[f"{rule_name}{number}"] = assertion["Assert"]
                 assertions[f"{rule_name}{number}"] = assertion["AssertDescription"]
-        template.raw = yaml.dump(template.template)
+        template.raw = dump(template.template)
         with contextlib.redirect_stdout(None):
             rendered: dict[str, Any] = template.render(dict(parameters))
     except OSError as error:

@@ -7,8 +7,14 @@ import yaml
 
 from portable.errors import PortableError
 
+try:  # libyaml takes a tenth of the time
+    from yaml import CSafeDumper as SafeDumper
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeDumper, SafeLoader  # type: ignore[assignment]
 
-class Strict(yaml.SafeLoader):
+
+class Strict(SafeLoader):
     """Refuses tags, also those that another library has taught SafeLoader, as SAM's does."""
 
     yaml_multi_constructors: ClassVar[dict[str | None, Any]] = {}
@@ -24,7 +30,12 @@ def not_yaml(path: str, error: yaml.YAMLError) -> PortableError:
     return PortableError(f"{path} is not YAML: {reason}.")
 
 
-def read_yaml(root: Path, path: str, loader: type[yaml.SafeLoader] = Strict) -> Any:
+def dump(value: Any) -> str:
+    """Return `value` as YAML."""
+    return str(yaml.dump(value, Dumper=SafeDumper))
+
+
+def read_yaml(root: Path, path: str, loader: type[SafeLoader] = Strict) -> Any:
     """Return what `path` below `root` holds; raise `PortableError` where it is no YAML file.
 
     `loader` says what becomes of tags.

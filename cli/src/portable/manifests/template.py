@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import yaml
 
 from portable.errors import PortableError
-from portable.manifests.reader import read_yaml
+from portable.manifests.reader import Strict, read_yaml
 
 
-def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _tag(loader: Strict, suffix: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
@@ -22,7 +22,7 @@ def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
-class Intrinsics(yaml.SafeLoader):
+class Intrinsics(Strict):
     """Reads `!Sub text` as `{"Fn::Sub": text}`."""
 
     yaml_multi_constructors: ClassVar[dict[str | None, Any]] = {"!": _tag}

@@ -218,9 +218,9 @@ def test_what_is_missing_or_broken_is_named(copy, name, old, new, parts):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("a: b: c", "line 2, column 5: mapping values are not allowed here."),
+        ("a: b: c", "line 2, column 5: mapping values are not allowed in this context."),
         ("a: [b\nc: d", "line 3, column "),
-        ("a: \x00", "special characters are not allowed."),
+        ("a: \x00", "control characters are not allowed."),
     ],
 )
 def test_a_fault_of_yaml_has_a_place(copy, name, line, said):
