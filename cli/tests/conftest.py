@@ -38,8 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` starts: a good part of most tests is waiting."""
-    return (os.cpu_count() or 1) + 1
+    """Return how many processes `-n auto` starts: tests wait a lot, and each takes half a GB."""
+    return min((os.cpu_count() or 1) + 1, 8)
 
 
 class Scheduling(LoadFileScheduling):

@@ -14,6 +14,7 @@ from portable_runtime.refusals import BUSY, TOO_LARGE, TOO_LATE, Refusal
 from portable_runtime.request_log import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
+WITHOUT_BODY = (204, 304)
 
 
 class BodyTooLarge(HTTPException):
@@ -89,7 +90,7 @@ class ServerApp:
 class Request:
     """One request through the app."""
 
-    started = complete = False  # the response
+    started = complete = head_only = False  # the response
     refusal: Refusal | None = None
     size = 0  # bytes of the body so far
 
@@ -149,9 +150,25 @@ class Request:
                 raise RuntimeError(f"{status} is no status of a response: a client waits for it.")
             self.started = True
             self.timer.cancel()
+            if self.scope["method"] == "HEAD" or status in WITHOUT_BODY:
+                return self.send_head(message)
+        elif self.head_only:
+            return self.drop()
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.complete = True
         return self.send(message)
+
+    async def send_head(self, message: Message) -> None:
+        """Send a response that is its head: for the load balancer it is complete, whatever follows.
+
+        After a body or no end of it, both faults of the app, the server would close the connection.
+        """
+        await self.send(message)
+        self.complete = self.head_only = True
+        await self.send({"type": "http.response.body"})
+
+    async def drop(self) -> None:
+        """Send nothing of a body that nobody reads."""
 
     async def refuse(self) -> None:
         """Send the refusal once."""

@@ -331,11 +331,11 @@ def test_the_same_request_gets_the_same_answer(
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_uvicorn_sends_a_body_that_may_not_be_sent(status: int, both: Targets) -> None:
+def test_a_body_that_may_not_be_sent_is_not(status: int, both: Targets) -> None:
     """Where the app gives a 204 or 304 a length and a body, which Starlette never does.
 
-    The bytes are nobody's, and may break another request on the same connection: a fault of the
-    app that the Lambda side forgives.
+    uvicorn would send the bytes, which the client takes for the next response. The connection ends,
+    as the length was told already.
     """
     scope = ask(both.ports["fargate"], Request()).scope
     assert scope is not None
@@ -345,4 +345,4 @@ def test_uvicorn_sends_a_body_that_may_not_be_sent(status: int, both: Targets) -
         connection.sendall(bytes(request) + bytes(last))
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
     assert received.startswith(b"HTTP/1.1 %d" % status)
-    assert b"\r\n\r\nhelloHTTP/1.1 200 OK" in received
+    assert received.endswith(b"\r\n\r\n")

@@ -129,7 +129,7 @@ def orders(draw: st.DrawFn) -> Request:
     status = draw(st.one_of(st.sampled_from([200, 204, 304, 404, 500]), st.integers(200, 599)))
     body = draw(bodies)
     headers = draw(response_headers)
-    # With a length, uvicorn sends the body of a 204 or 304, and breaks the next request with it.
+    # With a length, the connection of a 204 or 304 ends, perhaps under the next request.
     if draw(st.booleans()) and status not in (204, 304):
         headers.append((b"Content-Length", b"%d" % len(body)))
     return order(

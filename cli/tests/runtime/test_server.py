@@ -30,7 +30,10 @@ async def app(scope, receive, send):
         print("slow")
         await asyncio.sleep(0.3)
     body = f"{scope['client'][0]} {scope['scheme']}".encode()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
+    status = 204 if scope["path"] == "/empty" else 200
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    if scope["path"] == "/begun":
+        return
     await send({"type": "http.response.body", "body": body})
     if scope["path"] == "/after":
         raise RuntimeError("after the response")
@@ -132,3 +135,23 @@ def test_a_fault_after_the_response_costs_no_other_request_its_connection(tmp_pa
         assert connection.sock is first
         connection.close()
     assert json.loads(logged)["level"] == "ERROR"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("HEAD", "/begun", 200), ("GET", "/empty", 204)]
+)
+def test_a_response_that_is_its_head_costs_no_other_request_its_connection(
+    tmp_path, method, path, status
+):
+    """The app does not end it, or sends a body, too: the server would close the connection."""
+    with serving(tmp_path, FORWARDED_ALLOW_IPS="127.0.0.0/24") as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (status, b"")
+        first = connection.sock
+        for _ in range(20):
+            connection.request("GET", "/")
+            assert connection.getresponse().read()
+            assert connection.sock is first
+        connection.close()
