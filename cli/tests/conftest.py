@@ -1,6 +1,5 @@
 """What every test shares: the root, what a skipped test means, which tests run side by side."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -35,11 +34,6 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(ONCE))
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` starts: tests wait a lot, and each takes half a GB."""
-    return min((os.cpu_count() or 1) + 1, 8)
 
 
 class Scheduling(LoadFileScheduling):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,10 +69,10 @@ class LocalRun:
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()
-        left = sorted(started & set(all_processes()))
+        left = running_still(started)
         for pid in left:
             os.kill(pid, signal.SIGKILL)
-        assert not left, f"still running after the end: {left}"
+        assert not left, f"still running after the end: {sorted(left)}"
         return status
 
     def _read(self, stream: Iterator[str], lines: list[str]) -> None:
@@ -106,6 +107,14 @@ def all_processes() -> dict[int, int]:
         if fields[0] != "Z":
             parents[int(stat.parent.name)] = int(fields[1])
     return parents
+
+
+def running_still(pids: set[int], seconds: float = 5) -> set[int]:
+    """Return those of `pids` that have not ended within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while (left := pids & set(all_processes())) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
 
 
 def descendants(pid: int) -> set[int]:

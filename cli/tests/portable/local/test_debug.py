@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.portable.local_run import PORTABLE, ROOT, all_processes, descendants
+from tests.portable.local_run import PORTABLE, ROOT, descendants, running_still
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_breakpoint_stops_at_the_terminal_and_the_answer_comes(project: Path, 
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.process.wait(60) == 0
     os.close(terminal.number)
-    assert not started & set(all_processes())
+    assert not running_still(started)
 
 
 def test_modules_of_the_service_are_imported_for_each_side_and_packages_once(project: Path) -> None:

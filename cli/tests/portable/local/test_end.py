@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from tests.portable.local_run import PORTABLE, ROOT, LocalRun, all_processes, descendants
+from tests.portable.local_run import PORTABLE, ROOT, LocalRun, descendants, running_still
 
 SAMPLE = ("--app", "cli.tests.portable.sample_app:app")
 
@@ -21,7 +21,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def nothing_left(of: set[int]) -> bool:
-    return not of & set(all_processes())
+    return not running_still(of)
 
 
 def test_sigkill_leaves_nothing_behind() -> None:

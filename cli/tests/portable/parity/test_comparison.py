@@ -22,7 +22,7 @@ from portable.parity.comparison import Plan, facets, findings
 from portable.parity.generated_requests import Sample, Schema, named_paths
 from portable.parity.report import Finding, Report, histogram, show, shown, summary
 from portable.request_headers import RequestHeader
-from tests.portable.local_run import PORTABLE, ROOT, all_processes, descendants
+from tests.portable.local_run import PORTABLE, ROOT, descendants, running_still
 
 GET_ITEM = "GET /items/{number}"
 DOCUMENT = {
@@ -389,7 +389,7 @@ def test_a_signal_ends_both_targets(project: Path, number: int):
     assert err.count("\n") <= 2
     assert "Traceback" not in err
     assert started
-    assert not started & set(all_processes())
+    assert not running_still(started)
 
 
 @pytest.mark.parametrize(

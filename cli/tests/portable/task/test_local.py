@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.portable.local_run import PORTABLE, ROOT, all_processes, descendants, local_run
+from tests.portable.local_run import PORTABLE, ROOT, descendants, local_run, running_still
 from tests.portable.secret_manifests import FARGATE_SECRETS, LAMBDA_SECRETS, declare
 
 NAMES = """
@@ -118,7 +118,7 @@ def test_a_signal_stops_it_and_all_that_it_started(number: int) -> None:
         "The task gets SIGTERM, as portable task was interrupted.",
         "Interrupted: the task is stopped, and its command ended with exit status 143.",
     ]
-    assert len(started) >= 3 and not started & set(all_processes())
+    assert len(started) >= 3 and not running_still(started)
 
 
 def test_one_that_takes_too_long_is_stopped() -> None:
