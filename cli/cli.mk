@@ -8,7 +8,7 @@ SCANNERS := $(patsubst $(SCAN)/%.in,%,$(wildcard $(SCAN)/*.in))
 .PHONY: bench rehearse scan
 
 test:: .venv/installed
-	@cd cli && pytest -n auto --maxprocesses 8 --skips=$(SKIPS) $(ARGS)
+	@cd cli && pytest --skips=$(SKIPS) $(ARGS)
 
 lint:: .venv/installed
 	cd cli && mypy

@@ -9,7 +9,7 @@ from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[2]
 # These share an engine, in which `sam build` gives each image the same name, and a service whose
-# environment takes long to make: one process runs them, and as they take longest, first.
+# environment takes long to make: with `-n` one process runs them, and as they take longest, first.
 ONCE = (
     *("tests/docker/", "tests/rehearsal/", "tests/aws/test_images.py"),
     *("tests/service/test_deployment.py", "tests/service/test_use.py"),
@@ -32,8 +32,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(ONCE))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(ONCE))
 
 
 class Scheduling(LoadFileScheduling):
